@@ -1,0 +1,173 @@
+#include "base/crypto.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include <sodium.h>
+
+#include <wolfssl/options.h>
+
+#include <wolfssl/wolfcrypt/hmac.h>
+
+#include "base/memory.h"
+
+enum {
+    PASSWORD_PASSES = 2,
+    PASSWORD_MEMORY = 19922944, /* 19 MiB */
+    TOTP_SECONDS = 30,
+    TOTP_DIGITS = 6,
+    TOTP_MODULUS = 1000000,
+};
+
+_Static_assert(CRYPTO_HASH_SIZE == crypto_hash_sha256_BYTES, "SHA-256");
+_Static_assert(CRYPTO_PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "room for argon2id's text");
+
+bool crypto_start(void)
+{
+    uint8_t probe[16];
+
+    if (sodium_init() < 0)
+        return false;
+    /* Waits at boot until the kernel has entropy; afterwards it can't fail. */
+    return getrandom(probe, sizeof probe, 0) == (ssize_t)sizeof probe;
+}
+
+/* The kernel directly: libsodium asks it for 256 bytes at a time. */
+void crypto_random(void *out, size_t length)
+{
+    uint8_t *at = out;
+
+    while (length > 0) {
+        ssize_t got = getrandom(at, length, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            abort(); /* no keys, tokens or ids without randomness */
+        at += got;
+        length -= (size_t)got;
+    }
+}
+
+void crypto_sha256(struct slice text, uint8_t hash[CRYPTO_HASH_SIZE])
+{
+    crypto_hash_sha256(hash, (const unsigned char *)text.at, text.length);
+}
+
+void crypto_hmac_sha256(struct slice key, struct slice text, uint8_t mac[CRYPTO_HASH_SIZE])
+{
+    crypto_auth_hmacsha256_state state;
+
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.at, key.length);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)text.at, text.length);
+    crypto_auth_hmacsha256_final(&state, mac);
+    memory_wipe(&state, sizeof state);
+}
+
+bool crypto_equal(const void *a, const void *b, size_t length)
+{
+    return length == 0 || sodium_memcmp(a, b, length) == 0;
+}
+
+bool crypto_password_hash(struct slice password, char encoded[CRYPTO_PASSWORD_HASH_MAX])
+{
+    return crypto_pwhash_str(encoded, password.length == 0 ? "" : password.at, password.length,
+                             PASSWORD_PASSES, PASSWORD_MEMORY) == 0;
+}
+
+bool crypto_password_verify(struct slice password, const char *encoded)
+{
+    return crypto_pwhash_str_verify(encoded, password.length == 0 ? "" : password.at,
+                                    password.length) == 0;
+}
+
+/* RFC 4226: the HOTP value of a counter. False: wolfCrypt has no memory or no SHA-1. */
+static bool hotp(const uint8_t *secret, uint64_t counter, uint32_t *value)
+{
+    uint8_t moving[8];
+    uint8_t mac[WC_SHA_DIGEST_SIZE];
+    Hmac hmac;
+
+    for (int i = 0; i < 8; i++)
+        moving[i] = (uint8_t)(counter >> (56 - 8 * i));
+    if (wc_HmacInit(&hmac, NULL, INVALID_DEVID) != 0)
+        return false;
+
+    bool done = wc_HmacSetKey(&hmac, WC_SHA, secret, CRYPTO_TOTP_SECRET_SIZE) == 0 &&
+                wc_HmacUpdate(&hmac, moving, sizeof moving) == 0 && wc_HmacFinal(&hmac, mac) == 0;
+
+    wc_HmacFree(&hmac);
+    if (!done)
+        return false;
+
+    const uint8_t *at = mac + (mac[WC_SHA_DIGEST_SIZE - 1] & 15);
+
+    *value = ((uint32_t)(at[0] & 0x7f) << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]) %
+             TOTP_MODULUS;
+    return true;
+}
+
+bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t unix_seconds,
+                        struct slice code, int64_t *step)
+{
+    uint32_t given = 0;
+    bool found = false;
+
+    if (code.length != TOTP_DIGITS || unix_seconds < TOTP_SECONDS)
+        return false;
+    for (size_t i = 0; i < TOTP_DIGITS; i++) {
+        if (code.at[i] < '0' || code.at[i] > '9')
+            return false;
+        given = given * 10 + (uint32_t)(code.at[i] - '0');
+    }
+
+    int64_t now = unix_seconds / TOTP_SECONDS;
+
+    /* All three, whatever matches: the time it takes tells nothing. */
+    for (int64_t at = now - 1; at <= now + 1; at++) {
+        uint32_t right;
+
+        if (!hotp(secret, (uint64_t)at, &right))
+            return false;
+        if (crypto_equal(&right, &given, sizeof right)) {
+            *step = at;
+            found = true;
+        }
+    }
+    return found;
+}
+
+void crypto_base64url(const void *data, size_t length, char *out)
+{
+    sodium_bin2base64(out, sodium_base64_encoded_len(length, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+                      data, length, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+bool crypto_base64url_decode(struct slice text, void *data, size_t length)
+{
+    size_t decoded;
+
+    /* Without an `end` to fill, it fails on anything left over. */
+    return sodium_base642bin(data, length, text.length == 0 ? "" : text.at, text.length, NULL,
+                             &decoded, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+           decoded == length;
+}
+
+void crypto_base32(const void *data, size_t length, char *out)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    const uint8_t *from = data;
+    unsigned bits = 0;
+    int held = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        bits = (bits << 8 | from[i]) & 0xfff;
+        for (held += 8; held >= 5; held -= 5)
+            *out++ = letters[bits >> (held - 5) & 31];
+    }
+    if (held > 0)
+        *out++ = letters[bits << (5 - held) & 31];
+    *out = '\0';
+}

@@ -1,0 +1,41 @@
+/* Hashes, random bytes, passwords, one-time codes. Users: tokens, gate, sign-in. The only other user of
+ * wolfCrypt than net/, the only one of libsodium. */
+#ifndef BASE_CRYPTO_H
+#define BASE_CRYPTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+#define CRYPTO_HASH_SIZE 32
+#define CRYPTO_PASSWORD_HASH_MAX 128 /* argon2id's encoded text and NUL */
+#define CRYPTO_TOTP_SECRET_SIZE 20
+
+/* Once per process, before anything else here; false: no random source, don't start. */
+bool crypto_start(void);
+
+void crypto_random(void *out, size_t length);
+void crypto_sha256(struct slice text, uint8_t hash[CRYPTO_HASH_SIZE]);
+void crypto_hmac_sha256(struct slice key, struct slice text, uint8_t mac[CRYPTO_HASH_SIZE]);
+
+/* Same time whatever the difference; lengths are not secret. */
+bool crypto_equal(const void *a, const void *b, size_t length);
+
+/* argon2id. Blocks for ~25 ms of CPU at 19 MiB and t=2 (OWASP): only on the thread pool. False: no memory. */
+bool crypto_password_hash(struct slice password, char encoded[CRYPTO_PASSWORD_HASH_MAX]);
+bool crypto_password_verify(struct slice password, const char *encoded);
+
+/* RFC 6238 over SHA-1, 6 digits, 30 s. Accepts the step of `unix_seconds` and one beside it; `*step` is the one
+ * that matched, to be remembered so that a code counts once. */
+bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t unix_seconds,
+                        struct slice code, int64_t *step);
+
+/* RFC 4648 base64url without padding. `out` holds 4/3 of length rounded up, plus NUL. */
+void crypto_base64url(const void *data, size_t length, char *out);
+/* Strict; false unless `text` decodes to exactly `length` bytes. */
+bool crypto_base64url_decode(struct slice text, void *data, size_t length);
+/* RFC 4648 base32 (upper case, no padding), for TOTP secrets in otpauth:// links. */
+void crypto_base32(const void *data, size_t length, char *out);
+
+#endif

@@ -1,0 +1,63 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Per thread, so that a test of one thread doesn't starve a pool thread by accident. */
+static _Thread_local bool counting;
+static _Thread_local long successes_left;
+static _Thread_local bool refused;
+
+static bool must_fail(void)
+{
+    if (!counting)
+        return false;
+    if (successes_left > 0) {
+        successes_left--;
+        return false;
+    }
+    refused = true;
+    return true;
+}
+
+void *memory_alloc(size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return calloc(1, size == 0 ? 1 : size);
+}
+
+void *memory_resize(void *old, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return realloc(old, size == 0 ? 1 : size);
+}
+
+void memory_free(void *block)
+{
+    free(block);
+}
+
+void memory_wipe(void *block, size_t size)
+{
+    if (size > 0)
+        explicit_bzero(block, size);
+}
+
+void memory_fail_after(long successes)
+{
+    counting = true;
+    successes_left = successes;
+    refused = false;
+}
+
+void memory_fail_never(void)
+{
+    counting = false;
+}
+
+bool memory_failed(void)
+{
+    return refused;
+}

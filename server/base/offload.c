@@ -1,0 +1,194 @@
+#include "base/offload.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+/* A list that grows at its end. */
+struct jobs {
+    struct offload_job *first;
+    struct offload_job *last;
+};
+
+struct offload {
+    pthread_mutex_t lock; /* guards everything down to `stopping` */
+    pthread_cond_t wake;
+    struct jobs queue;
+    struct jobs finished;
+    int queued;
+    bool stopping;
+
+    int queue_max;
+    int eventfd;
+    int running; /* threads started */
+    pthread_t threads[];
+};
+
+static void jobs_add(struct jobs *jobs, struct offload_job *job)
+{
+    job->next = NULL;
+    if (jobs->first == NULL)
+        jobs->first = job;
+    else
+        jobs->last->next = job;
+    jobs->last = job;
+}
+
+static struct offload_job *jobs_take(struct jobs *jobs)
+{
+    struct offload_job *job = jobs->first;
+
+    if (job != NULL)
+        jobs->first = job->next;
+    return job;
+}
+
+static void ring(struct offload *offload)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(offload->eventfd, &one, sizeof one);
+
+    (void)written; /* only a full counter could refuse, and that one is readable */
+}
+
+static void *serve(void *pointer)
+{
+    struct offload *offload = pointer;
+
+    pthread_mutex_lock(&offload->lock);
+    while (!offload->stopping) {
+        struct offload_job *job = jobs_take(&offload->queue);
+
+        if (job == NULL) {
+            pthread_cond_wait(&offload->wake, &offload->lock);
+            continue;
+        }
+        offload->queued--;
+        pthread_mutex_unlock(&offload->lock);
+        job->work(job);
+        pthread_mutex_lock(&offload->lock);
+        jobs_add(&offload->finished, job);
+        ring(offload);
+    }
+    pthread_mutex_unlock(&offload->lock);
+    return NULL;
+}
+
+/* Signals belong to the loop's thread: the pool's threads block all of them. */
+static bool start_threads(struct offload *offload, int threads)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (offload->running < threads) {
+        pthread_t *thread = &offload->threads[offload->running];
+
+        if (pthread_create(thread, NULL, serve, offload) != 0)
+            break;
+        pthread_setname_np(*thread, "offload");
+        offload->running++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return offload->running == threads;
+}
+
+struct offload *offload_new(int threads, int queue_max)
+{
+    assert(threads > 0 && queue_max > 0);
+
+    struct offload *offload =
+        memory_alloc(sizeof *offload + (size_t)threads * sizeof offload->threads[0]);
+
+    if (offload == NULL)
+        return NULL;
+    offload->queue_max = queue_max;
+    offload->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (offload->eventfd < 0) {
+        memory_free(offload);
+        return NULL;
+    }
+    pthread_mutex_init(&offload->lock, NULL);
+    pthread_cond_init(&offload->wake, NULL);
+    if (!start_threads(offload, threads)) {
+        offload_free(offload);
+        return NULL;
+    }
+    return offload;
+}
+
+void offload_free(struct offload *offload)
+{
+    if (offload == NULL)
+        return;
+    pthread_mutex_lock(&offload->lock);
+    offload->stopping = true;
+    pthread_cond_broadcast(&offload->wake);
+    pthread_mutex_unlock(&offload->lock);
+    for (int i = 0; i < offload->running; i++)
+        pthread_join(offload->threads[i], NULL);
+    pthread_cond_destroy(&offload->wake);
+    pthread_mutex_destroy(&offload->lock);
+    close(offload->eventfd);
+    memory_free(offload);
+}
+
+bool offload_submit(struct offload *offload, struct offload_job *job)
+{
+    assert(job->work != NULL && job->done != NULL);
+    pthread_mutex_lock(&offload->lock);
+
+    bool room = offload->queued < offload->queue_max;
+
+    if (room) {
+        jobs_add(&offload->queue, job);
+        offload->queued++;
+        pthread_cond_signal(&offload->wake);
+    }
+    pthread_mutex_unlock(&offload->lock);
+    return room;
+}
+
+int offload_fd(const struct offload *offload)
+{
+    return offload->eventfd;
+}
+
+void offload_collect(struct offload *offload)
+{
+    uint64_t count;
+    ssize_t got = read(offload->eventfd, &count, sizeof count);
+
+    (void)got; /* nothing to read: collected already, or called without being told to */
+    pthread_mutex_lock(&offload->lock);
+
+    struct jobs finished = offload->finished;
+
+    offload->finished = (struct jobs){0};
+    pthread_mutex_unlock(&offload->lock);
+
+    struct offload_job *job;
+
+    /* Taken off the list before done, which may free the job or submit it again. */
+    while ((job = jobs_take(&finished)) != NULL)
+        job->done(job);
+}
+
+int offload_queued(const struct offload *offload)
+{
+    /* The lock is no part of what const promises. */
+    pthread_mutex_t *lock = (pthread_mutex_t *)&offload->lock;
+
+    pthread_mutex_lock(lock);
+
+    int queued = offload->queued;
+
+    pthread_mutex_unlock(lock);
+    return queued;
+}

@@ -1,0 +1,100 @@
+/* A request on one HTTP/2 stream, and its response. Lives in its own arena from the first HEADERS frame until both
+ * the stream is closed and the answer was given (or found nobody waiting): whoever holds one as a waiting flow never has to ask
+ * whether the client is still there.
+ *
+ * Owner: http/session makes it and frees it. api/ fills `response` and calls request_answer exactly once. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/inet.h"
+#include "base/uuid.h"
+
+struct route;
+struct session;
+
+enum request_method {
+    METHOD_GET,
+    METHOD_HEAD, /* routed as GET, answered without body */
+    METHOD_POST,
+    METHOD_PATCH,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
+
+#define REQUEST_PARAMETERS_MAX 2
+#define RESPONSE_HEADERS_MAX 16
+
+struct response_header {
+    struct slice name; /* lower case */
+    struct slice value;
+};
+
+struct response {
+    int status;
+    const char *content_type; /* NULL: no body */
+    struct slice body;        /* in the request's arena or static */
+    struct response_header headers[RESPONSE_HEADERS_MAX];
+    size_t header_count;
+    const char *code;  /* the problem's code, for log and metrics; NULL: none */
+};
+
+struct request {
+    struct arena arena;
+    struct uuid id;             /* req_...; goes back as X-Request-Id */
+    uint8_t trace_id[16];       /* from traceparent, else made here */
+    struct inet client;         /* the peer, or who the PROXY header names */
+    int64_t arrived;            /* monotonic us when the headers were complete */
+    int64_t deadline;           /* monotonic us: then 503, whatever the flow waits for */
+
+    enum request_method method;
+    struct slice path;          /* without query; percent-encoding untouched */
+    struct slice query;         /* behind the '?', or empty */
+    struct slice content_type;
+    struct slice authorization;
+    struct slice idempotency_key;
+    struct slice if_none_match;
+    struct slice last_event_id;
+    struct slice moolah_version;
+    bool has_client_certificate; /* verified, on the operators' listener */
+    struct bytes body;          /* at most 64 KiB */
+
+    const struct route *route;  /* set by the router, NULL: 404 or 405 */
+    struct slice parameters[REQUEST_PARAMETERS_MAX]; /* the {id}s of the path, in order */
+    const char *log_kind;       /* free for api: a word for the log line, e.g. "replayed" */
+    uint32_t batch_size;        /* for the log line: how many shared the posting batch; 0 none */
+    const struct flow *flow;    /* for the log line: its steps' times; NULL: none ran */
+
+    struct response response;
+
+    /* session's own */
+    struct session *session;    /* NULL once the stream is gone */
+    int32_t stream_id;
+    bool answered;
+    struct request *next;
+    struct request *previous;
+};
+
+/* `response` is filled: send it (or drop it when the stream is gone), log it, count it. Exactly once. After
+ * this the request may be freed at the end of the loop turn: don't touch it again, unless its deadline answered before
+ * you (session keeps it until both happened). */
+void request_answer(struct request *request);
+
+/* Add a header; name and value must live as long as the request (literals, or its arena). */
+void response_header_add(struct request *request, const char *name, struct slice value);
+
+/* The response is `body` as application/json. */
+void response_json(struct request *request, int status, struct slice body);
+
+/* A value from the query: the first `name`, percent-decoded into the arena. False: absent. `*bad` when its encoding is broken. */
+bool request_query(struct request *request, const char *name, struct slice *value, bool *bad);
+
+const char *request_method_name(enum request_method method);
+
+#endif

@@ -1,0 +1,262 @@
+#include "posting/batch.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "posting/order.h"
+
+struct batch *batch_new(struct posting_order *const *orders, size_t count)
+{
+    assert(count > 0);
+    struct batch *batch = memory_alloc(sizeof *batch);
+    if (batch == NULL)
+        return NULL;
+    batch->orders = memory_alloc(count * sizeof batch->orders[0]);
+    if (batch->orders == NULL) {
+        memory_free(batch);
+        return NULL;
+    }
+    memcpy(batch->orders, orders, count * sizeof orders[0]);
+    batch->count = count;
+    arena_init(&batch->arena);
+    return batch;
+}
+
+void batch_free(struct batch *batch)
+{
+    arena_release(&batch->arena);
+    memory_free(batch->orders);
+    memory_free(batch);
+}
+
+void batch_reset(struct batch *batch)
+{
+    arena_release(&batch->arena);
+    batch->ids = NULL;
+    batch->id_count = 0;
+    batch->asked = NULL;
+    batch->asked_count = 0;
+    batch->verdicts = NULL;
+    batch->book = (struct book){NULL, 0};
+    batch->remembered = NULL;
+    batch->remembered_count = 0;
+    batch->writing = (struct ledger_rows_writing){0};
+}
+
+/* An order and its place, to find equal keys by sorting. */
+struct keyed {
+    struct ledger_key key;
+    size_t place;
+};
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const struct keyed *left = a;
+    const struct keyed *right = b;
+    int order = ledger_rows_compare_keys(&left->key, &right->key);
+    if (order != 0)
+        return order;
+    return left->place < right->place ? -1 : left->place > right->place;
+}
+
+/* The first to come with a key leads; the others get its answer. */
+static bool find_leaders(struct batch *batch)
+{
+    struct keyed *sorted = arena_array(&batch->arena, batch->count, sizeof sorted[0]);
+    batch->asked = arena_array(&batch->arena, batch->count, sizeof batch->asked[0]);
+    if (sorted == NULL || batch->asked == NULL)
+        return false;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct posting_order *order = batch->orders[i];
+        assert(order->key.length >= 1 && order->key.length <= 255);
+        sorted[i].key.caller = order->caller;
+        sorted[i].key.key = order->key;
+        memcpy(sorted[i].key.request_hash, order->request_hash, sizeof order->request_hash);
+        sorted[i].place = i;
+    }
+    qsort(sorted, batch->count, sizeof sorted[0], compare_keyed);
+    size_t leader = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        bool first =
+            i == 0 || ledger_rows_compare_keys(&sorted[i - 1].key, &sorted[i].key) != 0;
+        if (first) {
+            leader = sorted[i].place;
+            batch->verdicts[leader].asked = batch->asked_count;
+            batch->asked[batch->asked_count++] = sorted[i].key;
+        }
+        batch->verdicts[sorted[i].place].leader = leader;
+    }
+    return true;
+}
+
+bool batch_prepare(struct batch *batch, unsigned stripe)
+{
+    batch->verdicts = arena_array(&batch->arena, batch->count, sizeof batch->verdicts[0]);
+    batch->ids = arena_array(&batch->arena, batch->count * ORDER_ACCOUNTS_MAX, sizeof batch->ids[0]);
+    if (batch->verdicts == NULL || batch->ids == NULL || !find_leaders(batch))
+        return false;
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        count += order_accounts(batch->orders[i], stripe, batch->ids + count);
+    batch->id_count = book_sort_ids(batch->ids, count);
+    batch->book.accounts =
+        arena_array(&batch->arena, batch->id_count, sizeof batch->book.accounts[0]);
+    return batch->book.accounts != NULL;
+}
+
+static bool same_request(const struct ledger_key *key, const struct posting_order *order)
+{
+    return memcmp(key->request_hash, order->request_hash, sizeof order->request_hash) == 0;
+}
+
+/* What an earlier batch remembered under the keys asked for: both lists are sorted alike. */
+static void replay_remembered(struct batch *batch, const struct ledger_key **found)
+{
+    size_t r = 0;
+    for (size_t a = 0; a < batch->asked_count && r < batch->remembered_count; a++)
+        if (ledger_rows_compare_keys(&batch->asked[a], &batch->remembered[r]) == 0)
+            found[a] = &batch->remembered[r++];
+    assert(r == batch->remembered_count);
+}
+
+static void replay(struct batch_verdict *verdict, const struct ledger_key *key,
+                   const struct posting_order *order)
+{
+    if (!same_request(key, order)) {
+        verdict->outcome = POSTING_KEY_REUSED;
+        return;
+    }
+    verdict->outcome = POSTING_ANSWERED;
+    verdict->status = key->status;
+    verdict->body = key->answer;
+    verdict->replayed = true;
+}
+
+static void follow(struct batch *batch, size_t place)
+{
+    struct batch_verdict *verdict = &batch->verdicts[place];
+    const struct batch_verdict *first = &batch->verdicts[verdict->leader];
+    size_t leader = verdict->leader;
+    const struct ledger_key *key = &batch->asked[first->asked];
+
+    assert(leader < place);
+    if (!same_request(key, batch->orders[place])) {
+        verdict->outcome = POSTING_KEY_REUSED;
+        return;
+    }
+    *verdict = *first;
+    verdict->leader = leader;
+    verdict->replayed = first->outcome == POSTING_ANSWERED;
+}
+
+/* Room for all that the batch could write. */
+static bool make_room(struct batch *batch, struct order_ink *ink)
+{
+    struct arena *arena = &batch->arena;
+    ink->arena = arena;
+    ink->transactions = arena_array(arena, batch->count, sizeof ink->transactions[0]);
+    ink->postings =
+        arena_array(arena, batch->count * TRANSACTION_POSTINGS_MAX, sizeof ink->postings[0]);
+    return ink->transactions != NULL && ink->postings != NULL;
+}
+
+static bool decide_orders(struct batch *batch, const struct batch_terms *terms,
+                          const struct ledger_key *const *found, struct order_ink *ink)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct batch_verdict *verdict = &batch->verdicts[i];
+        struct posting_order *order = batch->orders[i];
+        const struct ledger_key *used = found[batch->verdicts[verdict->leader].asked];
+        if (used != NULL) {
+            replay(verdict, used, order);
+        } else if (verdict->leader != i) {
+            follow(batch, i);
+        } else if (batch->resubmitted && order->deadline <= terms->monotonic) {
+            verdict->outcome = POSTING_EXPIRED;
+        } else {
+            struct ledger_key *key = &batch->asked[verdict->asked];
+            if (!order_decide(order, terms, &batch->book, ink, key))
+                return false;
+            verdict->outcome = ink->outcome;
+            verdict->status = key->status;
+            verdict->body = key->answer;
+        }
+    }
+    return true;
+}
+
+/* Only what changed is written. */
+static bool collect_writing(struct batch *batch, const struct batch_terms *terms,
+                            const int64_t *versions, const struct order_ink *ink)
+{
+    struct account *changed =
+        arena_array(&batch->arena, batch->book.count, sizeof batch->book.accounts[0]);
+    struct ledger_key *keys = arena_array(&batch->arena, batch->asked_count, sizeof keys[0]);
+    size_t accounts = 0;
+    size_t kept = 0;
+    if (changed == NULL || keys == NULL)
+        return false;
+    for (size_t i = 0; i < batch->book.count; i++)
+        if (batch->book.accounts[i].version != versions[i])
+            changed[accounts++] = batch->book.accounts[i];
+    for (size_t i = 0; i < batch->asked_count; i++)
+        if (batch->asked[i].status != 0) /* decided here, and to be remembered */
+            keys[kept++] = batch->asked[i];
+    batch->writing = (struct ledger_rows_writing){
+        .accounts = changed,
+        .account_count = accounts,
+        .transactions = ink->transactions,
+        .transaction_count = ink->transaction_count,
+        .postings = ink->postings,
+        .posting_count = ink->posting_count,
+        .keys = keys,
+        .key_count = kept,
+        .created_at = terms->now,
+    };
+    assert(kept >= ink->transaction_count);
+    return true;
+}
+
+bool batch_decide(struct batch *batch, const struct batch_terms *terms)
+{
+    struct order_ink ink = {0};
+    struct arena *arena = &batch->arena;
+    const struct ledger_key **found = arena_array(arena, batch->asked_count, sizeof(void *));
+    int64_t *versions = arena_array(arena, batch->book.count, sizeof versions[0]);
+    if (found == NULL || versions == NULL || !make_room(batch, &ink))
+        return false;
+    for (size_t i = 0; i < batch->book.count; i++) {
+        if (!account_is_sound(&batch->book.accounts[i]))
+            return false;
+        versions[i] = batch->book.accounts[i].version;
+    }
+    replay_remembered(batch, found);
+    return decide_orders(batch, terms, found, &ink) &&
+           collect_writing(batch, terms, versions, &ink);
+}
+
+void batch_answer(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct posting_order *order = batch->orders[i];
+        const struct batch_verdict *verdict = &batch->verdicts[i];
+        order->outcome = verdict->outcome;
+        order->status = verdict->status;
+        order->body = verdict->body;
+        order->replayed = verdict->replayed;
+        order->batch_size = (uint32_t)batch->count;
+        order->done(order);
+    }
+    batch->count = 0;
+}
+
+void batch_give_up(struct batch *batch, enum posting_outcome outcome)
+{
+    assert(outcome != POSTING_ANSWERED);
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->orders[i]->outcome = outcome;
+        batch->orders[i]->batch_size = (uint32_t)batch->count;
+        batch->orders[i]->done(batch->orders[i]);
+    }
+    batch->count = 0;
+}

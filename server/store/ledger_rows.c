@@ -1,0 +1,425 @@
+#include "store/ledger_rows.h"
+
+#include <assert.h>
+
+#include "base/arena.h"
+#include "store/pg_params.h"
+#include "store/pg_rows.h"
+
+/* A batch waits for nothing between its flights, so a transaction that stays idle has lost its worker (stopped, or cut off):
+ * its locks are taken back after 5 s and the worker submits again. Plans by primary key, whatever the statistics say: the tables start empty
+ * and the statements are prepared once. */
+const char ledger_rows_setup[] = "set idle_in_transaction_session_timeout = '5s'; "
+                                 "set lock_timeout = 0; set statement_timeout = 0; "
+                                 "set jit = off; set plan_cache_mode = force_generic_plan; "
+                                 "set enable_seqscan = off; set enable_hashjoin = off; "
+                                 "set enable_mergejoin = off; set enable_bitmapscan = off; "
+                                 "set default_transaction_isolation = 'read committed'";
+
+static const struct pg_statement begin_batch = {"begin_batch", "begin"};
+static const struct pg_statement commit_batch = {"commit_batch", "commit"};
+static const struct pg_statement roll_back_batch = {"roll_back_batch", "rollback"};
+
+/* With a synchronous standby a transaction that wrote nothing doesn't wait for it; this makes it wait. */
+static const struct pg_statement mark_batch = {
+    "mark_batch", "select pg_logical_emit_message(true, 'moolah', 'replay')"};
+
+const struct pg_statement ledger_rows_lock_accounts = {
+    "lock_accounts", "select id, kind, status, tier, currency, owner, posted, held, floor, version "
+                     "from accounts where id = any($1::uuid[]) order by id for no key update"};
+
+const struct pg_statement ledger_rows_read_keys = {
+    "read_keys", "select i.caller, i.key, i.request_hash, i.status, i.answer, i.transaction_id "
+                 "from unnest($1::text[], $2::uuid[]) as asked(key, caller) "
+                 "join idempotency i on i.key = asked.key collate \"C\" and i.caller = asked.caller"};
+
+const struct pg_statement ledger_rows_update_accounts = {
+    "update_accounts", "update accounts a set posted = u.posted, held = u.held, version = u.version "
+                       "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) "
+                       "as u(id, posted, held, version) where a.id = u.id"};
+
+static const struct pg_statement insert_transactions = {
+    "insert_transactions",
+    "insert into transactions (id, kind, currency, amount, fee, from_account, to_account, caller, "
+    "note, reference, bundle, pricing, facts, trace_id, created_at) "
+    "select u.*, $15::timestamptz from unnest($1::uuid[], $2::smallint[], $3::integer[], "
+    "$4::bigint[], $5::bigint[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], "
+    "$11::bytea[], $12::text[], $13::text[], $14::bytea[]) u"};
+
+static const struct pg_statement insert_postings = {
+    "insert_postings",
+    "insert into postings (account, version, transaction_id, amount, posted_after, held_after) "
+    "select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], "
+    "$6::bigint[])"};
+
+static const struct pg_statement insert_keys = {
+    "insert_keys",
+    "insert into idempotency (caller, key, request_hash, status, answer, transaction_id, "
+    "created_at) select u.*, $7::timestamptz from unnest($1::uuid[], $2::text[], $3::bytea[], "
+    "$4::smallint[], $5::bytea[], $6::uuid[]) u"};
+
+const struct pg_statement ledger_rows_open_accounts = {
+    "open_accounts", "insert into accounts (id, kind, currency, floor) "
+                     "select * from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::bigint[]) "
+                     "as u(id, kind, currency, floor) order by id on conflict do nothing"};
+
+const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
+                                                             &commit_batch,
+                                                             &roll_back_batch,
+                                                             &mark_batch,
+                                                             &ledger_rows_lock_accounts,
+                                                             &ledger_rows_read_keys,
+                                                             &ledger_rows_update_accounts,
+                                                             &insert_transactions,
+                                                             &insert_postings,
+                                                             &insert_keys,
+                                                             &ledger_rows_open_accounts,
+                                                             NULL};
+
+int ledger_rows_compare_keys(const struct ledger_key *a, const struct ledger_key *b)
+{
+    size_t shorter = a->key.length < b->key.length ? a->key.length : b->key.length;
+    int order = memcmp(a->key.at, b->key.at, shorter);
+    if (order != 0)
+        return order;
+    if (a->key.length != b->key.length)
+        return a->key.length < b->key.length ? -1 : 1;
+    return uuid_compare(&a->caller, &b->caller);
+}
+
+static bool ask_plain(struct pg_connection *connection, struct arena *arena,
+                      const struct pg_statement *statement)
+{
+    struct pg_params params;
+    pg_params_init(&params, arena);
+    return pg_connection_ask(connection, statement, &params);
+}
+
+bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
+                      const struct ledger_rows_question *question)
+{
+    struct pg_params params;
+    struct pg_array array;
+
+    if (!ask_plain(connection, arena, &begin_batch))
+        return false;
+
+    pg_params_init(&params, arena);
+    pg_array_begin(&array, &params, PG_UUID, (int)question->account_count);
+    for (size_t i = 0; i < question->account_count; i++)
+        pg_array_uuid(&array, &question->accounts[i]);
+    pg_array_end(&array);
+    if (!pg_connection_ask(connection, &ledger_rows_lock_accounts, &params))
+        return false;
+
+    pg_params_init(&params, arena);
+    pg_array_begin(&array, &params, PG_TEXT, (int)question->key_count);
+    for (size_t i = 0; i < question->key_count; i++)
+        pg_array_text(&array, question->keys[i].key);
+    pg_array_end(&array);
+    pg_array_begin(&array, &params, PG_UUID, (int)question->key_count);
+    for (size_t i = 0; i < question->key_count; i++)
+        pg_array_uuid(&array, &question->keys[i].caller);
+    pg_array_end(&array);
+    return pg_connection_ask(connection, &ledger_rows_read_keys, &params) &&
+           pg_connection_flush_request(connection);
+}
+
+static struct account take_account(const struct pg_rows *rows, int row)
+{
+    struct account account = {
+        .id = pg_rows_uuid(rows, row, 0),
+        .kind = (enum account_kind)pg_rows_int(rows, row, 1),
+        .status = (enum account_status)pg_rows_int(rows, row, 2),
+        .tier = (int)pg_rows_int(rows, row, 3),
+        .currency = (currency)pg_rows_int(rows, row, 4),
+        .posted = pg_rows_int(rows, row, 6),
+        .held = pg_rows_int(rows, row, 7),
+        .floor = pg_rows_int(rows, row, 8),
+        .version = pg_rows_int(rows, row, 9),
+    };
+    if (!pg_rows_is_null(rows, row, 5))
+        account.owner = pg_rows_uuid(rows, row, 5);
+    return account;
+}
+
+size_t ledger_rows_take_accounts(const struct pg_rows *rows, struct account *accounts)
+{
+    int count = pg_rows_count(rows);
+    for (int row = 0; row < count; row++) {
+        accounts[row] = take_account(rows, row);
+        assert(row == 0 || uuid_compare(&accounts[row - 1].id, &accounts[row].id) < 0);
+    }
+    return (size_t)count;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return ledger_rows_compare_keys(a, b);
+}
+
+struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct arena *arena,
+                                         size_t *count)
+{
+    int found = pg_rows_count(rows);
+    struct ledger_key *keys = arena_array(arena, (size_t)found, sizeof keys[0]);
+    for (int row = 0; keys != NULL && row < found; row++) {
+        struct slice hash = pg_rows_text(rows, row, 2);
+        struct slice answer = pg_rows_text(rows, row, 4);
+        assert(hash.length == sizeof keys[row].request_hash);
+        keys[row].caller = pg_rows_uuid(rows, row, 0);
+        keys[row].key = arena_copy(arena, pg_rows_text(rows, row, 1));
+        memcpy(keys[row].request_hash, hash.at, hash.length);
+        keys[row].status = (int)pg_rows_int(rows, row, 3);
+        keys[row].answer = arena_copy(arena, answer);
+        if (!pg_rows_is_null(rows, row, 5))
+            keys[row].transaction = pg_rows_uuid(rows, row, 5);
+        if (keys[row].key.at == NULL || keys[row].answer.at == NULL)
+            return NULL;
+    }
+    if (keys != NULL)
+        qsort(keys, (size_t)found, sizeof keys[0], compare_keys);
+    *count = (size_t)found;
+    return keys;
+}
+
+/* A column of an array parameter, read from a field of each struct. */
+enum column_kind {
+    COLUMN_UUID,
+    COLUMN_UUID_OR_NULL, /* nil is null */
+    COLUMN_BIGINT,       /* int64_t */
+    COLUMN_SMALLINT,     /* int or enum */
+    COLUMN_CURRENCY,
+    COLUMN_TEXT,         /* struct slice */
+    COLUMN_BYTEA,        /* struct slice */
+    COLUMN_HASH,         /* uint8_t[32] */
+    COLUMN_HASH_AT,      /* pointer to 32 bytes, or NULL */
+    COLUMN_TRACE_AT      /* pointer to 16 bytes */
+};
+
+struct column {
+    enum column_kind kind;
+    size_t offset;
+};
+
+static enum pg_type column_type(enum column_kind kind)
+{
+    switch (kind) {
+    case COLUMN_UUID:
+    case COLUMN_UUID_OR_NULL:
+        return PG_UUID;
+    case COLUMN_BIGINT:
+        return PG_BIGINT;
+    case COLUMN_SMALLINT:
+        return PG_SMALLINT;
+    case COLUMN_CURRENCY:
+        return PG_INTEGER;
+    case COLUMN_TEXT:
+        return PG_TEXT;
+    case COLUMN_BYTEA:
+    case COLUMN_HASH:
+    case COLUMN_HASH_AT:
+    case COLUMN_TRACE_AT:
+        return PG_BYTEA;
+    }
+    return PG_TEXT;
+}
+
+static void add_pointed(struct pg_array *array, const void *field, size_t length)
+{
+    const char *at = *(const char *const *)field;
+    pg_array_text(array, (struct slice){at, at == NULL ? 0 : length});
+}
+
+static void add_field(struct pg_array *array, enum column_kind kind, const void *field)
+{
+    switch (kind) {
+    case COLUMN_UUID:
+        pg_array_uuid(array, field);
+        return;
+    case COLUMN_UUID_OR_NULL:
+        pg_array_uuid(array, uuid_is_nil(field) ? NULL : field);
+        return;
+    case COLUMN_BIGINT:
+        pg_array_bigint(array, *(const int64_t *)field);
+        return;
+    case COLUMN_SMALLINT:
+        pg_array_smallint(array, (int16_t) * (const int *)field);
+        return;
+    case COLUMN_CURRENCY:
+        pg_array_integer(array, (int32_t) * (const currency *)field);
+        return;
+    case COLUMN_TEXT:
+    case COLUMN_BYTEA:
+        pg_array_text(array, *(const struct slice *)field);
+        return;
+    case COLUMN_HASH:
+        pg_array_text(array, (struct slice){field, 32});
+        return;
+    case COLUMN_HASH_AT:
+        add_pointed(array, field, 32);
+        return;
+    case COLUMN_TRACE_AT:
+        add_pointed(array, field, 16);
+        return;
+    }
+}
+
+/* The rows of a statement: `count` structs of `size` bytes. */
+struct table {
+    const struct pg_statement *statement;
+    const struct column *columns;
+    size_t column_count;
+    const void *rows;
+    size_t count;
+    size_t size;
+};
+
+static bool write_table(struct pg_connection *connection, struct arena *arena,
+                        const struct table *table, const int64_t *created_at)
+{
+    struct pg_params params;
+    if (table->count == 0)
+        return true;
+    pg_params_init(&params, arena);
+    for (size_t c = 0; c < table->column_count; c++) {
+        struct pg_array array;
+        const struct column *column = &table->columns[c];
+        pg_array_begin(&array, &params, column_type(column->kind), (int)table->count);
+        for (size_t r = 0; r < table->count; r++)
+            add_field(&array, column->kind,
+                      (const char *)table->rows + r * table->size + column->offset);
+        pg_array_end(&array);
+    }
+    if (created_at != NULL)
+        pg_params_time(&params, *created_at);
+    return pg_connection_ask(connection, table->statement, &params);
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct column account_columns[] = {
+    {COLUMN_UUID, offsetof(struct account, id)},
+    {COLUMN_BIGINT, offsetof(struct account, posted)},
+    {COLUMN_BIGINT, offsetof(struct account, held)},
+    {COLUMN_BIGINT, offsetof(struct account, version)},
+};
+
+static const struct column transaction_columns[] = {
+    {COLUMN_UUID, offsetof(struct ledger_transaction, id)},
+    {COLUMN_SMALLINT, offsetof(struct ledger_transaction, kind)},
+    {COLUMN_CURRENCY, offsetof(struct ledger_transaction, currency)},
+    {COLUMN_BIGINT, offsetof(struct ledger_transaction, amount)},
+    {COLUMN_BIGINT, offsetof(struct ledger_transaction, fee)},
+    {COLUMN_UUID, offsetof(struct ledger_transaction, from)},
+    {COLUMN_UUID, offsetof(struct ledger_transaction, to)},
+    {COLUMN_UUID, offsetof(struct ledger_transaction, caller)},
+    {COLUMN_TEXT, offsetof(struct ledger_transaction, note)},
+    {COLUMN_TEXT, offsetof(struct ledger_transaction, reference)},
+    {COLUMN_HASH_AT, offsetof(struct ledger_transaction, bundle)},
+    {COLUMN_TEXT, offsetof(struct ledger_transaction, pricing)},
+    {COLUMN_TEXT, offsetof(struct ledger_transaction, facts)},
+    {COLUMN_TRACE_AT, offsetof(struct ledger_transaction, trace_id)},
+};
+
+static const struct column posting_columns[] = {
+    {COLUMN_UUID, offsetof(struct posting, account)},
+    {COLUMN_BIGINT, offsetof(struct posting, version)},
+    {COLUMN_UUID, offsetof(struct posting, transaction)},
+    {COLUMN_BIGINT, offsetof(struct posting, amount)},
+    {COLUMN_BIGINT, offsetof(struct posting, posted_after)},
+    {COLUMN_BIGINT, offsetof(struct posting, held_after)},
+};
+
+static const struct column key_columns[] = {
+    {COLUMN_UUID, offsetof(struct ledger_key, caller)},
+    {COLUMN_TEXT, offsetof(struct ledger_key, key)},
+    {COLUMN_HASH, offsetof(struct ledger_key, request_hash)},
+    {COLUMN_SMALLINT, offsetof(struct ledger_key, status)},
+    {COLUMN_BYTEA, offsetof(struct ledger_key, answer)},
+    {COLUMN_UUID_OR_NULL, offsetof(struct ledger_key, transaction)},
+};
+
+static bool end_with(struct pg_connection *connection, struct arena *arena,
+                     const struct pg_statement *statement)
+{
+    return ask_plain(connection, arena, statement) && pg_connection_sync(connection);
+}
+
+bool ledger_rows_write(struct pg_connection *connection, struct arena *arena,
+                       const struct ledger_rows_writing *writing)
+{
+    const struct table accounts = {
+        &ledger_rows_update_accounts, account_columns,        COUNT(account_columns),
+        writing->accounts,            writing->account_count, sizeof writing->accounts[0]};
+    const struct table transactions = {
+        &insert_transactions,  transaction_columns,        COUNT(transaction_columns),
+        writing->transactions, writing->transaction_count, sizeof writing->transactions[0]};
+    const struct table postings = {&insert_postings,      posting_columns,
+                                   COUNT(posting_columns), writing->postings,
+                                   writing->posting_count, sizeof writing->postings[0]};
+    const struct table keys = {&insert_keys,  key_columns,        COUNT(key_columns),
+                               writing->keys, writing->key_count, sizeof writing->keys[0]};
+
+    assert(writing->key_count > 0); /* whatever moves is remembered */
+    for (size_t i = 1; i < writing->key_count; i++)
+        assert(ledger_rows_compare_keys(&writing->keys[i - 1], &writing->keys[i]) < 0);
+    return write_table(connection, arena, &accounts, NULL) &&
+           write_table(connection, arena, &transactions, &writing->created_at) &&
+           write_table(connection, arena, &postings, NULL) &&
+           write_table(connection, arena, &keys, &writing->created_at) &&
+           end_with(connection, arena, &commit_batch);
+}
+
+bool ledger_rows_end(struct pg_connection *connection, struct arena *arena)
+{
+    return ask_plain(connection, arena, &mark_batch) && end_with(connection, arena, &commit_batch);
+}
+
+bool ledger_rows_roll_back(struct pg_connection *connection, struct arena *arena)
+{
+    return end_with(connection, arena, &roll_back_batch);
+}
+
+/* A system account to open. */
+struct opening {
+    struct uuid id;
+    int kind;
+    currency currency;
+    int64_t floor;
+};
+
+static const struct column opening_columns[] = {
+    {COLUMN_UUID, offsetof(struct opening, id)},
+    {COLUMN_SMALLINT, offsetof(struct opening, kind)},
+    {COLUMN_CURRENCY, offsetof(struct opening, currency)},
+    {COLUMN_BIGINT, offsetof(struct opening, floor)},
+};
+
+static struct opening open_account(enum account_kind kind, currency which, unsigned stripe)
+{
+    return (struct opening){
+        .id = account_system_id(kind, which, stripe),
+        .kind = (int)kind,
+        .currency = which,
+        .floor = kind == ACCOUNT_SETTLEMENT ? ACCOUNT_FLOOR_NONE : 0,
+    };
+}
+
+bool ledger_rows_open(struct pg_connection *connection, struct arena *arena,
+                      const currency *currencies, unsigned stripe)
+{
+    size_t count = 0;
+    while (currencies[count] != 0)
+        count++;
+    struct opening *openings = arena_array(arena, 2 * count, sizeof openings[0]);
+    if (openings == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        openings[2 * i] = open_account(ACCOUNT_FEES, currencies[i], stripe);
+        openings[2 * i + 1] = open_account(ACCOUNT_SETTLEMENT, currencies[i], stripe);
+    }
+    const struct table table = {&ledger_rows_open_accounts, opening_columns, COUNT(opening_columns),
+                                openings, 2 * count, sizeof openings[0]};
+    return write_table(connection, arena, &table, NULL) && pg_connection_sync(connection);
+}

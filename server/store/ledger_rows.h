@@ -1,0 +1,100 @@
+/* The posting batch's SQL: what one batch reads and locks, and what it writes. Only statements, encoding and decoding: the batch itself is posting/'s.
+ *
+ * A batch is one transaction on one connection, two flights:
+ *   ledger_rows_read   begin; lock the accounts in id order; read what is remembered under the keys
+ *   ledger_rows_write  accounts, transactions, postings, keys, set-wise; commit; sync
+ * The keys are read after the locks: whoever had the same order before us held the same locks and has committed. A key that
+ * slips through (same key, other accounts) breaks on its primary key and the batch is submitted again. */
+#ifndef STORE_LEDGER_ROWS_H
+#define STORE_LEDGER_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/account.h"
+#include "ledger/transaction.h"
+#include "store/pg_connection.h"
+
+struct arena;
+struct pg_rows;
+
+/* To prepare on a posting connection, and what to run when it connects. */
+extern const struct pg_statement *const ledger_rows_statements[];
+extern const char ledger_rows_setup[];
+
+extern const struct pg_statement ledger_rows_lock_accounts;
+extern const struct pg_statement ledger_rows_read_keys;
+extern const struct pg_statement ledger_rows_update_accounts;
+extern const struct pg_statement ledger_rows_open_accounts;
+
+/* A key and what is to be, or was, remembered under it. */
+struct ledger_key {
+    struct uuid caller;
+    struct slice key;
+    uint8_t request_hash[32];
+    int status;
+    struct slice answer;
+    struct uuid transaction; /* nil: refused */
+};
+
+/* The order of the primary key: key bytes first (collation "C"), then caller. Keys are inserted in it, so that two batches can't deadlock. */
+int ledger_rows_compare_keys(const struct ledger_key *a, const struct ledger_key *b);
+
+/* One transaction's row. */
+struct ledger_transaction {
+    struct uuid id;
+    enum transaction_kind kind;
+    currency currency;
+    int64_t amount, fee;
+    struct uuid from, to, caller;
+    struct slice note, reference; /* {NULL,0}: null */
+    const uint8_t *bundle;        /* 32 bytes or NULL */
+    struct slice pricing, facts;  /* JSON, {NULL,0}: null */
+    const uint8_t *trace_id;      /* 16 bytes */
+};
+
+/* What a batch read asks for. ids: sorted, each once (book_sort_ids). */
+struct ledger_rows_question {
+    const struct uuid *accounts;
+    size_t account_count;
+    const struct ledger_key *keys; /* caller and key count */
+    size_t key_count;
+};
+
+/* Send the first flight; answers come for ledger_rows_lock_accounts, then ledger_rows_read_keys. */
+bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
+                      const struct ledger_rows_question *question);
+
+/* Decode: `accounts` has room for as many as were asked for; returns how many there are, in id order. */
+size_t ledger_rows_take_accounts(const struct pg_rows *rows, struct account *accounts);
+/* Decode into the arena, in ledger_rows_compare_keys order. NULL: out of memory. */
+struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct arena *arena, size_t *count);
+
+struct ledger_rows_writing {
+    const struct account *accounts; /* only those that changed */
+    size_t account_count;
+    const struct ledger_transaction *transactions;
+    size_t transaction_count;
+    const struct posting *postings;
+    size_t posting_count;
+    const struct ledger_key *keys; /* sorted by ledger_rows_compare_keys */
+    size_t key_count;
+    int64_t created_at; /* Unix us, of all of them */
+};
+
+/* Send the second flight, commit and sync included. False: out of memory or not ready, the connection should be dropped. */
+bool ledger_rows_write(struct pg_connection *connection, struct arena *arena,
+                       const struct ledger_rows_writing *writing);
+
+/* Nothing to write: end the transaction durably (a standby that replays wait for must have what we replay), and sync. */
+bool ledger_rows_end(struct pg_connection *connection, struct arena *arena);
+
+/* After an error and its sync: leave the failed transaction, and sync. */
+bool ledger_rows_roll_back(struct pg_connection *connection, struct arena *arena);
+
+/* Make the system accounts of a lane, where they are missing; syncs. */
+bool ledger_rows_open(struct pg_connection *connection, struct arena *arena,
+                      const currency *currencies, unsigned stripe);
+
+#endif
