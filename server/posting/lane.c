@@ -119,12 +119,12 @@ static void decide(struct lane *lane)
         pg_connection_drop(lane->connection, "out of memory");
 }
 
-static void rows(void *owner, const struct pg_statement *statement, const struct pg_rows *rows)
+static bool rows(void *owner, const struct pg_statement *statement, struct pg_rows *rows)
 {
     struct lane *lane = owner;
     struct batch *batch = lane->batch;
     if (lane->state != LANE_READING)
-        return;
+        return false;
     if (statement == &ledger_rows_lock_accounts) {
         batch->book.count = ledger_rows_take_accounts(rows, batch->book.accounts);
         assert(batch->book.count <= batch->id_count);
@@ -136,6 +136,7 @@ static void rows(void *owner, const struct pg_statement *statement, const struct
         else
             decide(lane);
     }
+    return false;
 }
 
 static void error(void *owner, const struct pg_statement *statement, const struct pg_error *error)

@@ -27,7 +27,8 @@ struct pg_error {
 struct pg_connection_owner {
     void *owner;
     void (*ready)(void *owner);                     /* connected, statements prepared */
-    void (*rows)(void *owner, const struct pg_statement *statement, const struct pg_rows *rows);
+    /* True: the owner keeps the rows, and owes them a pg_rows_release. */
+    bool (*rows)(void *owner, const struct pg_statement *statement, struct pg_rows *rows);
     /* A statement failed; what follows until the sync is skipped by the server and not reported. */
     void (*error)(void *owner, const struct pg_statement *statement, const struct pg_error *error);
     void (*synced)(void *owner);                    /* PGRES_PIPELINE_SYNC */

@@ -33,6 +33,8 @@ void pg_pool_free(struct pg_pool *pool); /* owners of open questions get PG_UNAV
 bool pg_pool_ask(struct pg_pool *pool, const struct pg_statement *statement,
                  const struct pg_params *params, pg_answer *answer, void *owner);
 
+void pg_pool_register_metrics(void); /* in the master, once */
+
 bool pg_pool_is_ready(const struct pg_pool *pool); /* at least one connection is */
 
 #endif

@@ -11,6 +11,9 @@
 
 struct pg_rows; /* PGresult behind it */
 
+/* Of rows that were kept beyond the callback. NULL is fine. */
+void pg_rows_release(struct pg_rows *rows);
+
 int pg_rows_count(const struct pg_rows *rows);
 int64_t pg_rows_affected(const struct pg_rows *rows); /* of INSERT, UPDATE, DELETE */
 bool pg_rows_is_null(const struct pg_rows *rows, int row, int column);
