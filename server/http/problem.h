@@ -4,6 +4,7 @@
 #define HTTP_PROBLEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 #include "http/request.h"
@@ -84,6 +85,9 @@ const char *problem_title(enum problem_code code);
 /* The body for `problem`, appended to `out`. Also used by posting, which stores refusals byte for byte. */
 struct bytes;
 void problem_write(const struct problem *problem, const struct uuid *request_id, struct bytes *out);
+
+/* The catalogue as a page of the docs. */
+void problem_write_docs(struct bytes *out);
 
 /* Fill the response with it and request_answer. */
 void problem_answer(struct request *request, const struct problem *problem);

@@ -14,6 +14,7 @@
 #include "base/inet.h"
 #include "base/uuid.h"
 
+struct flow;
 struct route;
 struct session;
 
@@ -26,6 +27,14 @@ enum request_method {
     METHOD_DELETE,
     METHOD_OPTIONS,
     METHOD_OTHER
+};
+
+/* Found while it arrived; the router answers with the problem of that name. */
+enum request_fault {
+    REQUEST_FINE,
+    REQUEST_HEADERS_TOO_LARGE, /* 431 */
+    REQUEST_BODY_TOO_LARGE,    /* 413 */
+    REQUEST_MALFORMED          /* 400: a header that counts came twice */
 };
 
 #define REQUEST_PARAMETERS_MAX 2
@@ -62,6 +71,7 @@ struct request {
     struct slice if_none_match;
     struct slice last_event_id;
     struct slice moolah_version;
+    struct slice user_agent;
     bool has_client_certificate; /* verified, on the operators' listener */
     struct bytes body;          /* at most 64 KiB */
 
@@ -73,18 +83,33 @@ struct request {
 
     struct response response;
 
+    enum request_fault fault;   /* what makes it unfit to be served */
+
     /* session's own */
     struct session *session;    /* NULL once the stream is gone */
     int32_t stream_id;
-    bool answered;
+    bool complete;              /* its end has come, or its fault is final */
+    bool served;                /* its flow has begun */
+    bool answered;              /* an answer is under way; perhaps not the flow's */
+    bool finished;              /* the flow has given its answer: it won't touch the request again */
+    uint32_t header_bytes;
+    struct slice unsent;        /* of the body that is being sent */
+    int64_t expires;            /* monotonic us: of the phase it is in */
     struct request *next;
     struct request *previous;
 };
+
+/* For http/ only: a request in an arena of its own, and its end. NULL: out of memory. */
+struct request *request_new(void);
+void request_free(struct request *request);
 
 /* `response` is filled: send it (or drop it when the stream is gone), log it, count it. Exactly once. After
  * this the request may be freed at the end of the loop turn: don't touch it again, unless its deadline answered before
  * you (session keeps it until both happened). */
 void request_answer(struct request *request);
+
+/* For http/ only: the request's deadline has passed: 503, while its flow goes on. */
+void request_answer_timeout(struct request *request);
 
 /* Add a header; name and value must live as long as the request (literals, or its arena). */
 void response_header_add(struct request *request, const char *name, struct slice value);
@@ -94,6 +119,10 @@ void response_json(struct request *request, int status, struct slice body);
 
 /* A value from the query: the first `name`, percent-decoded into the arena. False: absent. `*bad` when its encoding is broken. */
 bool request_query(struct request *request, const char *name, struct slice *value, bool *bad);
+
+/* Walk all parameters: start with *at = 0; false at the end. `*bad`: this one's encoding is broken. */
+bool request_query_next(struct request *request, size_t *at, struct slice *name,
+                        struct slice *value, bool *bad);
 
 const char *request_method_name(enum request_method method);
 

@@ -10,7 +10,6 @@ struct route {
     const char *pattern;
     /* Begin the request's flow; ends in request_answer, now or later. `owner` is what the server was made with. */
     void (*serve)(void *owner, struct request *request);
-    int metric_requests; /* filled in by router_register: index for counters */
 };
 
 /* Sets request->route and its parameters. NULL: no such path, or `*allow` is set to the methods that path knows ("GET, POST").

@@ -1,22 +1,55 @@
 /* One TCP connection: PROXY header, TLS handshake, HTTP/2, close. Its state moves in one function. Output of a loop
- * turn leaves in one flush at its end: one TLS record per flush, not one per frame. */
+ * turn leaves in one flush at its end: one TLS record per flush, not one per frame. Only net/ includes this. */
 #ifndef NET_CONNECTION_H
 #define NET_CONNECTION_H
 
+#include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/inet.h"
 
-struct connection;
 struct listener;
+struct session;
+struct tls_stream;
 
 enum connection_state {
-    CONNECTION_PROXY,     /* waiting for the PROXY header */
+    CONNECTION_PROXY, /* waiting for the PROXY header */
     CONNECTION_HANDSHAKE,
     CONNECTION_OPEN,
-    CONNECTION_CLOSING,   /* last bytes go out, nothing is read */
-    CONNECTION_CLOSED     /* torn down at the end of the loop turn */
+    CONNECTION_CLOSING, /* last bytes go out, nothing is read */
+    CONNECTION_CLOSED   /* torn down at the end of the loop turn */
 };
+
+struct connection {
+    struct listener *listener;
+    ev_io io;
+    int fd;
+    enum connection_state state;
+    struct inet client;
+    struct tls_stream *tls;
+    struct session *session;
+    struct bytes output;  /* what TLS was offered: never changed until it has taken it */
+    size_t output_taken;
+    int64_t deadline;     /* of proxy header, handshake, closing; monotonic us */
+    bool dirty;           /* on the listener's list to flush */
+    struct connection *next_dirty;
+    struct connection *next;
+    struct connection *previous;
+};
+
+/* Take over `fd`. NULL: out of memory; fd is closed then, too. */
+struct connection *connection_new(struct listener *listener, int fd, const struct inet *client);
+
+/* At the end of the loop turn. True: it's closed and may be freed. */
+bool connection_flush(struct connection *connection);
+
+/* Deadlines; called about once a second. */
+void connection_expire(struct connection *connection, int64_t now);
+
+void connection_drain(struct connection *connection, int64_t now);
+
+void connection_free(struct connection *connection);
 
 #endif

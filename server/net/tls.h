@@ -20,6 +20,7 @@ bool tls_start(void); /* once per process */
 
 /* NULL: `error` says what is wrong with which file and what to do. */
 struct tls_server *tls_server_new(const struct tls_settings *settings, char *error, size_t size);
+void tls_server_retain(struct tls_server *server);
 void tls_server_release(struct tls_server *server); /* freed with its last connection */
 
 enum tls_result { TLS_OK, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };

@@ -1,0 +1,262 @@
+#include "http/intake.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "http/session_state.h"
+
+static struct request *request_of(struct session *session, int32_t stream_id)
+{
+    return nghttp2_session_get_stream_user_data(session->ng, stream_id);
+}
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct session *session = user;
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    struct request *request = request_new();
+    if (request == NULL)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    request->stream_id = frame->hd.stream_id;
+    request->client = session->client;
+    request->has_client_certificate = session->has_client_certificate;
+    request->id = uuid_new(clock_now());
+    request->method = METHOD_OTHER;
+    request->body.limit = session->limits.body_bytes_max;
+    request->expires = session->now + session->limits.header_timeout_us;
+    crypto_random(request->trace_id, sizeof request->trace_id);
+    session_link(session, request);
+    nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, request);
+    return 0;
+}
+
+static enum request_method parse_method(struct slice text)
+{
+    for (int method = METHOD_GET; method < METHOD_OTHER; method++)
+        if (slice_equals(text, request_method_name((enum request_method)method)))
+            return (enum request_method)method;
+    return METHOD_OTHER;
+}
+
+static void take_path(struct request *request, struct slice path)
+{
+    const char *mark = path.length == 0 ? NULL : memchr(path.at, '?', path.length);
+    request->path = path;
+    if (mark == NULL)
+        return;
+    request->path.length = (size_t)(mark - path.at);
+    request->query = (struct slice){mark + 1, path.length - request->path.length - 1};
+}
+
+/* traceparent, version 00: 00-<32 hex>-<16 hex>-<2 hex>, the trace id not all zero (W3C Trace Context). */
+static void take_traceparent(struct request *request, struct slice text)
+{
+    uint8_t id[16];
+    uint8_t any = 0;
+    if (text.length != 55 || memcmp(text.at, "00-", 3) != 0 || text.at[35] != '-' ||
+        text.at[52] != '-')
+        return;
+    for (size_t i = 0; i < 32; i++) {
+        char c = text.at[3 + i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0)
+            return;
+        id[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : id[i / 2] | digit);
+        any |= (uint8_t)digit;
+    }
+    if (any != 0)
+        memcpy(request->trace_id, id, sizeof id);
+}
+
+static void take_once(struct request *request, struct slice *field, struct slice value)
+{
+    if (field->at != NULL)
+        request->fault = REQUEST_MALFORMED;
+    *field = value;
+}
+
+/* The headers that mean something here; all others are only counted. */
+static const struct {
+    const char *name;
+    size_t offset;
+    bool once;
+} wanted[] = {
+    {"content-type", offsetof(struct request, content_type), true},
+    {"authorization", offsetof(struct request, authorization), true},
+    {"idempotency-key", offsetof(struct request, idempotency_key), true},
+    {"if-none-match", offsetof(struct request, if_none_match), false},
+    {"last-event-id", offsetof(struct request, last_event_id), false},
+    {"moolah-version", offsetof(struct request, moolah_version), false},
+    {"user-agent", offsetof(struct request, user_agent), false},
+};
+
+static bool take_header(struct request *request, struct slice name, struct slice value)
+{
+    if (slice_equals(name, ":method")) {
+        request->method = parse_method(value);
+        return true;
+    }
+    if (slice_equals(name, "traceparent")) {
+        take_traceparent(request, value);
+        return true;
+    }
+    bool path = slice_equals(name, ":path");
+    size_t at = 0;
+    while (!path && at < sizeof wanted / sizeof wanted[0] && !slice_equals(name, wanted[at].name))
+        at++;
+    if (!path && at == sizeof wanted / sizeof wanted[0])
+        return true;
+    struct slice copy = arena_copy(&request->arena, value);
+    if (copy.at == NULL)
+        return false;
+    if (path) {
+        take_path(request, copy);
+        return true;
+    }
+    struct slice *field = (struct slice *)(void *)((char *)request + wanted[at].offset);
+    if (wanted[at].once)
+        take_once(request, field, copy);
+    else
+        *field = copy;
+    return true;
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
+                     void *user)
+{
+    struct session *session = user;
+    struct request *request = request_of(session, frame->hd.stream_id);
+    (void)ng;
+    (void)flags;
+    if (request == NULL || request->complete)
+        return 0;
+    request->header_bytes += (uint32_t)(name_length + value_length + 32); /* as RFC 9113 counts */
+    if (request->header_bytes > session->limits.header_bytes_max) {
+        request->fault = REQUEST_HEADERS_TOO_LARGE;
+        return 0;
+    }
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0; /* trailers */
+    bool taken = take_header(request, (struct slice){(const char *)name, name_length},
+                             (struct slice){(const char *)value, value_length});
+    return taken ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void complete(struct session *session, struct request *request)
+{
+    if (request->complete)
+        return;
+    request->complete = true;
+    session->ready++;
+}
+
+static void take_frame(struct session *session, const nghttp2_frame *frame)
+{
+    struct request *request = request_of(session, frame->hd.stream_id);
+    bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (request == NULL)
+        return;
+    if (frame->hd.type == NGHTTP2_HEADERS && !request->complete) {
+        request->arrived = session->now;
+        request->expires = session->now + session->limits.body_timeout_us;
+    }
+    if (ended || request->fault == REQUEST_HEADERS_TOO_LARGE)
+        complete(session, request);
+}
+
+static void take_ping(struct session *session, const nghttp2_frame *frame)
+{
+    bool ours = memcmp(frame->ping.opaque_data, session_drain_ping, 8) == 0;
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+        session_glitch(session, 1);
+    else if (session->draining && ours)
+        session_finish_drain(session);
+}
+
+/* Frames cost the peer nothing and us something: what is legal but seldom needed is counted. */
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct session *session = user;
+    (void)ng;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        take_frame(session, frame);
+        break;
+    case NGHTTP2_DATA:
+        if (frame->hd.length == 0 && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+            session_glitch(session, 1);
+        take_frame(session, frame);
+        break;
+    case NGHTTP2_PING:
+        take_ping(session, frame);
+        break;
+    case NGHTTP2_SETTINGS:
+    case NGHTTP2_PRIORITY:
+    case NGHTTP2_RST_STREAM:
+        session_glitch(session, 1);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const uint8_t *data,
+                   size_t length, void *user)
+{
+    struct session *session = user;
+    struct request *request = request_of(session, stream_id);
+    (void)ng;
+    (void)flags;
+    if (request == NULL || request->complete)
+        return 0;
+    bytes_add(&request->body, data, length);
+    if (request->body.failed) {
+        request->fault = REQUEST_BODY_TOO_LARGE;
+        complete(session, request);
+    }
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t code, void *user)
+{
+    struct session *session = user;
+    struct request *request = request_of(session, stream_id);
+    (void)ng;
+    (void)code;
+    if (request != NULL)
+        session_unlink(session, request);
+    return 0;
+}
+
+/* What the peer made us refuse: CVE-2025-8671 is about peers that make servers reset. */
+static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
+{
+    (void)ng;
+    (void)frame;
+    (void)error;
+    session_glitch(user, 5);
+    return 0;
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    (void)ng;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+        session_glitch(user, 2);
+    return 0;
+}
+
+void intake_set_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+}

@@ -1,0 +1,37 @@
+/* What the files of http/ share of a session: nobody else includes this. */
+#ifndef HTTP_SESSION_STATE_H
+#define HTTP_SESSION_STATE_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "http/session.h"
+
+struct session {
+    nghttp2_session *ng;
+    struct session_limits limits;
+    struct session_owner owner;
+    struct inet client;
+    bool has_client_certificate;
+    int64_t now;              /* monotonic us, of the last call that told it */
+    struct request *requests; /* one per open stream, newest first */
+    uint32_t open_count;
+    uint32_t ready;           /* complete ones that wait to be served */
+    size_t output_bytes;      /* of bodies that wait to be sent */
+    int64_t idle_since;
+    bool idle_said;
+    int64_t glitches;
+    int64_t glitches_at;
+    bool broken;              /* GOAWAY with an error is on its way: nothing more is read */
+    bool draining;
+    bool drained;             /* the final GOAWAY is sent */
+    int64_t drain_at;
+};
+
+extern const uint8_t session_drain_ping[8];
+
+void session_link(struct session *session, struct request *request);
+void session_unlink(struct session *session, struct request *request);
+void session_glitch(struct session *session, unsigned cost);
+void session_finish_drain(struct session *session);
+
+#endif
