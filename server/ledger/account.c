@@ -3,17 +3,17 @@
 #include <assert.h>
 #include <stddef.h>
 
-struct uuid account_system_id(enum account_kind kind, currency currency, unsigned stripe)
+struct uuid account_system_id(enum account_kind kind, currency which, unsigned stripe)
 {
     struct uuid id = {{0}};
-    assert(kind != ACCOUNT_WALLET && currency != 0);
+    assert(kind != ACCOUNT_WALLET && which != 0);
     assert(stripe < ACCOUNT_STRIPES_MAX);
     id.bytes[6] = 0x80; /* version 8: layout of our own */
     id.bytes[8] = 0x80; /* variant of RFC 9562 */
     id.bytes[10] = (uint8_t)kind;
-    id.bytes[11] = (uint8_t)(currency >> 16 & 0xff);
-    id.bytes[12] = (uint8_t)(currency >> 8 & 0xff);
-    id.bytes[13] = (uint8_t)(currency & 0xff);
+    id.bytes[11] = (uint8_t)(which >> 16 & 0xff);
+    id.bytes[12] = (uint8_t)(which >> 8 & 0xff);
+    id.bytes[13] = (uint8_t)(which & 0xff);
     id.bytes[14] = (uint8_t)(stripe >> 8);
     id.bytes[15] = (uint8_t)(stripe & 0xff);
     return id;

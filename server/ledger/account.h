@@ -41,7 +41,7 @@ struct account {
 /* System accounts have ids that follow from what they are, so nobody has to look them up (UUID version 8: kind, currency, stripe). One
  * account is striped over many rows, a stripe per posting lane, so that lanes never queue behind one fee row; its
  * balance is the sum over the stripes. */
-struct uuid account_system_id(enum account_kind kind, currency currency, unsigned stripe);
+struct uuid account_system_id(enum account_kind kind, currency which, unsigned stripe);
 
 /* The lowest floor there is: settlement's. */
 #define ACCOUNT_FLOOR_NONE INT64_MIN

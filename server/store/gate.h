@@ -19,6 +19,7 @@ struct arena;
 struct ev_loop;
 struct gate;
 struct pg_pool;
+struct pg_statement;
 
 enum gate_caller { GATE_NOBODY, GATE_USER, GATE_PARTNER };
 
@@ -69,24 +70,42 @@ struct gate_question {
     struct gate_answer answer;  /* filled before done */
     void (*done)(struct gate_question *question); /* once, never from inside gate_ask */
     /* gate's own */
+    enum gate_caller kind;      /* by the token's prefix */
     uint8_t token_hash[32];
+    uint8_t value[33];          /* what PostgreSQL said of the token */
+    bool has_value;
+    int64_t lifetime_ms;        /* of the value in the cache */
+    bool malformed;             /* an Authorization that is no token */
     struct gate *gate;
-    struct gate_question *next;
+    struct gate_question *next; /* waiting for the same token's answer */
+    struct gate_question *looker; /* the next token that is being looked up */
 };
 
 void gate_register_metrics(void);
 struct gate *gate_new(struct ev_loop *loop, struct pg_pool *pool, const struct gate_settings *settings);
 void gate_free(struct gate *gate);
 
-/* Anonymous (empty authorization): GATE_NOBODY and GATE_ALLOWED when the limits allow. False: out of memory or queue full,
- * done is not called. The question must live until done. */
-bool gate_ask(struct gate *gate, struct gate_question *question);
+enum gate_asked {
+    GATE_ASKED_NO,    /* out of memory or queue full: nothing will come */
+    GATE_ASKED_LATER, /* done will be called */
+    GATE_ASKED_NOW    /* the answer is there already; done isn't called */
+};
+
+/* Anonymous (empty authorization): GATE_NOBODY and GATE_ALLOWED when the limits allow. The question must live until it's answered. */
+enum gate_asked gate_ask(struct gate *gate, struct gate_question *question);
 
 /* A sign-in went well: forget its phone's failed tries. Fire and forget. */
 void gate_sign_in_succeeded(struct gate *gate, struct slice phone);
 
-/* The token is revoked in PostgreSQL: tombstone it here. `done(owner, sure)`: sure is false when Redis could not be told (its copy dies within 60 s). */
-void gate_revoke(struct gate *gate, const uint8_t token_hash[32], void (*done)(void *owner, bool sure), void *owner);
+/* The token is revoked in PostgreSQL: put a tombstone over its cached copy. False: Redis can't be told now, done isn't called: the copy dies
+ * within 60 s. `sure`: it's there. */
+bool gate_revoke(struct gate *gate, const struct uuid *caller, const uint8_t token_hash[32],
+                 void (*done)(void *owner, bool sure), void *owner);
+
+/* Other rates from now on. */
+void gate_set_rates(struct gate *gate, const struct gate_settings *settings);
+
+extern const struct pg_statement *const gate_statements[]; /* ended by NULL: for the pool's connections */
 
 bool gate_breaker_is_open(const struct gate *gate);
 
@@ -94,5 +113,7 @@ bool gate_breaker_is_open(const struct gate *gate);
 #define GATE_TOKEN_MAX 80
 void gate_token_new(enum gate_caller kind, const struct uuid *caller_id, char token[GATE_TOKEN_MAX]);
 void gate_token_hash(struct slice token, uint8_t hash[32]);
+/* GATE_NOBODY: it has not the form of a token. The id inside is only a claim. */
+enum gate_caller gate_token_parse(struct slice token, struct uuid *caller_id);
 
 #endif

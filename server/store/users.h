@@ -33,17 +33,17 @@ struct users_question {
     struct user user;
     char password[CRYPTO_PASSWORD_HASH_MAX]; /* users_find_sign_in: the stored hash */
     uint8_t totp_secret[CRYPTO_TOTP_SECRET_SIZE];
+    bool has_totp_secret;
     int64_t totp_last_step;
-    struct uuid sign_in_id;
-    uint8_t token_hash[CRYPTO_HASH_SIZE]; /* users_revoke_sign_in: whose token to tombstone */
     struct users_sign_in *sign_ins; /* users_list_sign_ins */
     size_t sign_in_count;
-    uint8_t (*token_hashes)[CRYPTO_HASH_SIZE]; /* users_set_password: all that were signed out */
+    uint8_t (*token_hashes)[CRYPTO_HASH_SIZE]; /* of the sign-ins that were revoked: to be tombstoned */
     size_t token_hash_count;
     bool replayed;            /* users_create under a key that is used: answer_* are the first ones */
     bool key_reused;          /* ... by another request */
     int answer_status;
     struct slice answer_body;
+    uint8_t asked_hash[CRYPTO_HASH_SIZE]; /* users_find_answer's own */
 };
 
 struct users_sign_in {
@@ -75,6 +75,7 @@ bool users_create(struct pg_pool *pool, const struct users_new *fresh, struct us
 bool users_find_answer(struct pg_pool *pool, struct slice key, const uint8_t request_hash[32], struct users_question *q);
 
 bool users_find(struct pg_pool *pool, const struct uuid *id, struct users_question *q);
+bool users_find_secrets(struct pg_pool *pool, const struct uuid *id, struct users_question *q); /* with password hash and TOTP state */
 bool users_find_by_phone(struct pg_pool *pool, struct slice phone, struct users_question *q);
 /* With password hash and TOTP state; not found: verify against a dummy hash all the same, so time tells nothing. */
 bool users_find_sign_in(struct pg_pool *pool, struct slice phone, struct users_question *q);

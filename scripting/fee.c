@@ -1,0 +1,52 @@
+#include "scripting/fee.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "scripting/fee_rule.h"
+
+static void fail(struct fee_decision *decision, const char *what, const char *rule)
+{
+    decision->outcome = FEE_FAILED;
+    snprintf(decision->reason, sizeof decision->reason, "%s%s%s", what, rule == NULL ? "" : ": ",
+             rule == NULL ? "" : rule);
+}
+
+/* Exactly one rule applies to any facts: the bundle's check saw to that. */
+static const struct fee_rule *find(const struct bundle *bundle, const struct fee_facts *facts)
+{
+    const struct fee_rule *rules = bundle_fee_rules(bundle);
+    for (size_t i = 0; i < bundle_rule_count(bundle); i++)
+        if (fee_rule_applies(&rules[i], facts))
+            return &rules[i];
+    return NULL;
+}
+
+void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
+               struct fee_decision *decision)
+{
+    const struct fee_rule *rule = find(bundle, facts);
+    int64_t fee;
+    decision->outcome = FEE_OK;
+    decision->count = 0;
+    decision->total = 0;
+    decision->reason[0] = '\0';
+    if (rule == NULL) {
+        fail(decision, "no rule applies", NULL);
+        return;
+    }
+    if (!fee_rule_amount(rule, facts->amount, &fee)) {
+        fail(decision, "the fee does not fit into 64 bits", rule->name);
+        return;
+    }
+    if (fee > facts->amount && !rule->may_exceed_amount) {
+        fail(decision, "the fee is more than the amount, and the rule has no may_exceed_amount",
+             rule->name);
+        return;
+    }
+    struct fee_line *line = &decision->lines[decision->count++];
+    memcpy(line->rule, rule->name, sizeof line->rule);
+    snprintf(line->code, sizeof line->code, "fee");
+    line->amount = fee;
+    decision->total = fee;
+}

@@ -1,0 +1,13 @@
+/* A *.fee.lua file: run once in a sandbox, checked, compiled to a struct fee_rule. Nothing of Lua is left afterwards. */
+#ifndef SCRIPTING_FEE_FILE_H
+#define SCRIPTING_FEE_FILE_H
+
+#include "scripting/fee_rule.h"
+
+#define FEE_FILE_INSTRUCTIONS 1000000 /* a file may run so many while it loads */
+
+/* False: what is wrong is in the report. */
+bool fee_file_compile(const char *file, struct slice source, struct fee_rule *rule,
+                      struct bundle_report *report);
+
+#endif

@@ -1,0 +1,121 @@
+#include "scripting/vocabulary.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#define LAST_FEE "moolah.fee"
+
+bool vocabulary_decimal(struct slice text, int digits, int64_t *out)
+{
+    int64_t value = 0;
+    int decimals = -1; /* none yet */
+    if (text.length == 0 || text.at[0] == '.' || text.at[text.length - 1] == '.')
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.at[i];
+        if (c == '.' && decimals < 0) {
+            decimals = 0;
+            continue;
+        }
+        if (c < '0' || c > '9' || decimals == digits)
+            return false;
+        decimals += decimals >= 0;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, c - '0', &value))
+            return false;
+    }
+    for (int i = decimals < 0 ? 0 : decimals; i < digits; i++)
+        if (__builtin_mul_overflow(value, 10, &value))
+            return false;
+    *out = value;
+    return true;
+}
+
+static struct slice text_argument(lua_State *lua, const char *word)
+{
+    size_t length = 0;
+    if (lua_type(lua, 1) != LUA_TSTRING)
+        luaL_error(lua, "%s wants its number as a text: %s \"1.00\"", word, word);
+    const char *text = lua_tolstring(lua, 1, &length);
+    return (struct slice){text, length};
+}
+
+static int make_amount(lua_State *lua)
+{
+    const char *code = lua_tostring(lua, lua_upvalueindex(1));
+    struct slice text = text_argument(lua, code);
+    int digits = currency_digits(currency_parse(slice_of(code)));
+    int64_t amount;
+    if (!vocabulary_decimal(text, digits, &amount))
+        return luaL_error(lua, "%s \"%s\" is no amount: digits with at most %d decimals", code,
+                          text.at, digits);
+    lua_createtable(lua, 0, 2);
+    lua_pushinteger(lua, amount);
+    lua_setfield(lua, -2, "amount");
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_setfield(lua, -2, "code");
+    return 1;
+}
+
+static int make_rate(lua_State *lua)
+{
+    struct slice text = text_argument(lua, "pct");
+    int64_t ppm;
+    if (!vocabulary_decimal(text, 4, &ppm) || ppm > 1000000)
+        return luaL_error(lua, "pct \"%s\" is no rate: 0 to 100 with at most 4 decimals", text.at);
+    lua_createtable(lua, 0, 1);
+    lua_pushinteger(lua, ppm);
+    lua_setfield(lua, -2, "ppm");
+    return 1;
+}
+
+static int make_fee(lua_State *lua)
+{
+    if (lua_type(lua, 1) != LUA_TTABLE)
+        return luaL_error(lua, "fee wants a table: fee { id = ..., ... }");
+    lua_settop(lua, 1);
+    lua_pushvalue(lua, 1);
+    lua_setfield(lua, LUA_REGISTRYINDEX, LAST_FEE);
+    return 1;
+}
+
+/* An unknown global: a currency, or a mistake. */
+static int find_global(lua_State *lua)
+{
+    const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
+    if (currency_parse(slice_of(name)) == 0)
+        return luaL_error(lua, "'%s' is not a word of rule files", name);
+    lua_pushvalue(lua, 2);
+    lua_pushcclosure(lua, make_amount, 1);
+    return 1;
+}
+
+static int refuse_global(lua_State *lua)
+{
+    return luaL_error(lua, "rules keep no state: make '%s' local",
+                      lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "it");
+}
+
+void vocabulary_open(struct lua_State *lua)
+{
+    lua_pushglobaltable(lua);
+    lua_pushcfunction(lua, make_fee);
+    lua_setfield(lua, -2, "fee");
+    lua_pushcfunction(lua, make_rate);
+    lua_setfield(lua, -2, "pct");
+    lua_createtable(lua, 0, 2);
+    lua_pushcfunction(lua, find_global);
+    lua_setfield(lua, -2, "__index");
+    lua_pushcfunction(lua, refuse_global);
+    lua_setfield(lua, -2, "__newindex");
+    lua_setmetatable(lua, -2);
+    lua_pop(lua, 1);
+}
+
+bool vocabulary_is_fee(struct lua_State *lua, int at)
+{
+    lua_getfield(lua, LUA_REGISTRYINDEX, LAST_FEE);
+    bool is = lua_type(lua, at) == LUA_TTABLE && lua_rawequal(lua, at, -1) == 1;
+    lua_pop(lua, 1);
+    return is;
+}

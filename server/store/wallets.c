@@ -1,0 +1,268 @@
+#include "store/wallets.h"
+
+#include <assert.h>
+
+#include "base/arena.h"
+#include "ledger/account.h"
+#include "store/pg_params.h"
+#include "store/pg_rows.h"
+
+#define WALLET_COLUMNS                                                                             \
+    "w.id, w.owner, w.label, a.currency, a.status, a.posted, a.held, a.version, w.created_at"
+
+static const struct pg_statement list = {
+    "wallets_list", "select " WALLET_COLUMNS " from wallets w join accounts a on a.id = w.id "
+                    "where w.owner = $1::uuid order by w.id limit 100"};
+static const struct pg_statement find = {
+    "wallets_find", "select " WALLET_COLUMNS " from wallets w join accounts a on a.id = w.id "
+                    "where w.id = $1::uuid and w.owner = $2::uuid"};
+
+/* At most 20 a user: counted in the statement; two at once may make 21, which hurts nobody. */
+static const struct pg_statement create = {
+    "wallets_create",
+    "with room as (select 1 where (select count(*) from wallets where owner = $2::uuid) < 20), "
+    "account as (insert into accounts (id, kind, currency, owner) "
+    "select $1::uuid, 1, $4::integer, $2::uuid from room returning *) "
+    "insert into wallets (id, owner, label, created_at) "
+    "select account.id, $2::uuid, $3::text, $5::timestamptz from account returning id"};
+
+/* Backwards along (account, version); each line's transaction by its id, which names its month. The owner is checked by the same statement:
+ * a wallet that isn't the asker's has no lines, and no first row either. The filters are looked at along the index: what they let pass is
+ * bounded by `scanned`, so that a filter that fits nothing ends, too. */
+static const struct pg_statement statement = {
+    "wallets_statement",
+    "select l.* from wallets w left join lateral ("
+    "select t.id, t.kind, t.from_account, t.to_account, t.amount, t.fee, t.currency, t.note, "
+    "t.reference, t.created_at, p.amount as change, p.version, p.posted_after, p.held_after "
+    "from (select * from postings where account = w.id and version < $3::bigint "
+    "order by version desc limit $12::integer) p join transactions t on t.id = p.transaction_id "
+    "where ($4::smallint = 0 or t.kind = $4::smallint) "
+    "and t.created_at >= $5::timestamptz and t.created_at < $6::timestamptz "
+    "and abs(p.amount) between $7::bigint and $8::bigint "
+    "and ($9::uuid is null or t.from_account = $9::uuid or t.to_account = $9::uuid) "
+    "and ($10::text is null or t.reference = $10::text) "
+    "order by p.version desc limit $11::integer) l on true "
+    "where w.id = $1::uuid and w.owner = $2::uuid"};
+
+static const struct pg_statement find_transaction = {
+    "wallets_find_transaction",
+    "select t.id, t.kind, t.from_account, t.to_account, t.amount, t.fee, t.currency, t.note, "
+    "t.reference, t.created_at, t.pricing, t.bundle, t.caller, f.owner, o.owner, "
+    "pf.posted_after, pf.held_after, po.posted_after, po.held_after "
+    "from transactions t left join accounts f on f.id = t.from_account "
+    "left join accounts o on o.id = t.to_account "
+    "left join postings pf on pf.account = t.from_account and pf.transaction_id = t.id "
+    "left join postings po on po.account = t.to_account and po.transaction_id = t.id "
+    "where t.id = $1::uuid"};
+
+const struct pg_statement *const wallets_statements[] = {&list, &find, &create, &statement,
+                                                         &find_transaction, NULL};
+
+#define SCANNED_WITH_FILTER 20000 /* lines a filter may look at for one page */
+#define POSTGRES_FIRST INT64_C(-210866803200000000)
+#define POSTGRES_LAST INT64_C(253402300799000000) /* year 9999 */
+
+static struct slice copy(struct wallets_question *q, const struct pg_rows *rows, int row, int column)
+{
+    if (pg_rows_is_null(rows, row, column))
+        return (struct slice){NULL, 0};
+    struct slice text = arena_copy(q->arena, pg_rows_text(rows, row, column));
+    if (text.at == NULL)
+        q->outcome = PG_UNAVAILABLE;
+    return text;
+}
+
+static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
+{
+    size_t count = (size_t)pg_rows_count(rows);
+    q->wallets = arena_array(q->arena, count, sizeof q->wallets[0]);
+    q->wallet_count = q->wallets == NULL ? 0 : count;
+    if (q->wallets == NULL)
+        q->outcome = PG_UNAVAILABLE;
+    for (int i = 0; i < (int)q->wallet_count; i++)
+        q->wallets[i] = (struct wallet){
+            .id = pg_rows_uuid(rows, i, 0),
+            .owner = pg_rows_uuid(rows, i, 1),
+            .label = copy(q, rows, i, 2),
+            .currency = (currency)pg_rows_int(rows, i, 3),
+            .status = (int)pg_rows_int(rows, i, 4),
+            .posted = pg_rows_int(rows, i, 5),
+            .held = pg_rows_int(rows, i, 6),
+            .version = pg_rows_int(rows, i, 7),
+            .created_at = pg_rows_time(rows, i, 8),
+        };
+}
+
+static void on_wallets(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct wallets_question *q = owner;
+    q->outcome = outcome;
+    q->wallet_count = 0;
+    if (outcome == PG_OK)
+        take_wallets(q, rows);
+    q->done(q);
+}
+
+static void on_created(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct wallets_question *q = owner;
+    q->outcome = outcome;
+    q->wallet_count = outcome == PG_OK ? (size_t)pg_rows_count(rows) : 0;
+    q->done(q);
+}
+
+/* The columns that a line and a whole transaction have in common, 0 to 9. */
+static struct wallets_transaction take_common(struct wallets_question *q, const struct pg_rows *rows,
+                                              int row)
+{
+    return (struct wallets_transaction){
+        .id = pg_rows_uuid(rows, row, 0),
+        .kind = (int)pg_rows_int(rows, row, 1),
+        .from = pg_rows_uuid(rows, row, 2),
+        .to = pg_rows_uuid(rows, row, 3),
+        .amount = pg_rows_int(rows, row, 4),
+        .fee = pg_rows_int(rows, row, 5),
+        .currency = (currency)pg_rows_int(rows, row, 6),
+        .note = copy(q, rows, row, 7),
+        .reference = copy(q, rows, row, 8),
+        .created_at = pg_rows_time(rows, row, 9),
+    };
+}
+
+static void take_lines(struct wallets_question *q, const struct pg_rows *rows)
+{
+    size_t count = (size_t)pg_rows_count(rows);
+    q->wallet_count = count > 0; /* the wallet is the asker's */
+    if (count == 1 && pg_rows_is_null(rows, 0, 0))
+        count = 0; /* and has no lines */
+    q->transactions = arena_array(q->arena, count, sizeof q->transactions[0]);
+    if (q->transactions == NULL)
+        q->outcome = PG_UNAVAILABLE;
+    q->transaction_count = q->transactions == NULL ? 0 : count;
+    for (int i = 0; i < (int)q->transaction_count; i++) {
+        struct wallets_transaction line = take_common(q, rows, i);
+        line.change = pg_rows_int(rows, i, 10);
+        line.version = pg_rows_int(rows, i, 11);
+        line.posted_after = pg_rows_int(rows, i, 12);
+        line.held_after = pg_rows_int(rows, i, 13);
+        q->transactions[i] = line;
+    }
+}
+
+static void on_lines(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct wallets_question *q = owner;
+    q->outcome = outcome;
+    q->wallet_count = q->transaction_count = 0;
+    if (outcome == PG_OK)
+        take_lines(q, rows);
+    q->done(q);
+}
+
+static void take_transaction(struct wallets_question *q, const struct pg_rows *rows)
+{
+    q->transactions = arena_alloc(q->arena, sizeof q->transactions[0]);
+    if (q->transactions == NULL) {
+        q->outcome = PG_UNAVAILABLE;
+        return;
+    }
+    struct wallets_transaction *t = q->transactions;
+    *t = take_common(q, rows, 0);
+    t->pricing = copy(q, rows, 0, 10);
+    t->has_bundle = !pg_rows_is_null(rows, 0, 11);
+    if (t->has_bundle)
+        memcpy(t->bundle, pg_rows_text(rows, 0, 11).at, sizeof t->bundle);
+    t->caller = pg_rows_uuid(rows, 0, 12);
+    if (!pg_rows_is_null(rows, 0, 13))
+        t->from_owner = pg_rows_uuid(rows, 0, 13);
+    if (!pg_rows_is_null(rows, 0, 14))
+        t->to_owner = pg_rows_uuid(rows, 0, 14);
+    t->posted_after = pg_rows_int(rows, 0, 15);
+    t->held_after = pg_rows_int(rows, 0, 16);
+    t->to_posted_after = pg_rows_int(rows, 0, 17);
+    t->to_held_after = pg_rows_int(rows, 0, 18);
+    q->transaction_count = 1;
+}
+
+static void on_transaction(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct wallets_question *q = owner;
+    q->outcome = outcome;
+    q->transaction_count = 0;
+    if (outcome == PG_OK && pg_rows_count(rows) == 1)
+        take_transaction(q, rows);
+    q->done(q);
+}
+
+bool wallets_list(struct pg_pool *pool, const struct uuid *owner, struct wallets_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, owner);
+    return pg_pool_ask(pool, &list, &params, on_wallets, q);
+}
+
+bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid *owner,
+                  struct wallets_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, id);
+    pg_params_uuid(&params, owner);
+    return pg_pool_ask(pool, &find, &params, on_wallets, q);
+}
+
+static int64_t clamp_time(int64_t unix_us)
+{
+    return unix_us < POSTGRES_FIRST ? POSTGRES_FIRST
+           : unix_us > POSTGRES_LAST ? POSTGRES_LAST
+                                     : unix_us;
+}
+
+static bool has_filter(const struct wallets_filter *f)
+{
+    return f->kind != 0 || f->from != INT64_MIN || f->to != INT64_MAX || f->min_amount > 0 ||
+           f->max_amount != INT64_MAX || !uuid_is_nil(&f->counterparty) || f->reference.at != NULL;
+}
+
+bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter,
+                       const struct uuid *owner, struct wallets_question *q)
+{
+    struct pg_params params;
+    assert(filter->limit >= 1 && filter->limit <= 100);
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, &filter->wallet);
+    pg_params_uuid(&params, owner);
+    pg_params_bigint(&params, filter->before_version);
+    pg_params_smallint(&params, (int16_t)filter->kind);
+    pg_params_time(&params, clamp_time(filter->from));
+    pg_params_time(&params, clamp_time(filter->to));
+    pg_params_bigint(&params, filter->min_amount);
+    pg_params_bigint(&params, filter->max_amount);
+    pg_params_uuid(&params, uuid_is_nil(&filter->counterparty) ? NULL : &filter->counterparty);
+    pg_params_text(&params, filter->reference);
+    pg_params_integer(&params, filter->limit + 1);
+    pg_params_integer(&params, has_filter(filter) ? SCANNED_WITH_FILTER : filter->limit + 1);
+    return pg_pool_ask(pool, &statement, &params, on_lines, q);
+}
+
+bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id,
+                              struct wallets_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, id);
+    return pg_pool_ask(pool, &find_transaction, &params, on_transaction, q);
+}
+
+bool wallets_create(struct pg_pool *pool, const struct wallet *fresh, struct wallets_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, &fresh->id);
+    pg_params_uuid(&params, &fresh->owner);
+    pg_params_text(&params, fresh->label);
+    pg_params_integer(&params, (int32_t)fresh->currency);
+    pg_params_time(&params, fresh->created_at);
+    return pg_pool_ask(pool, &create, &params, on_created, q);
+}
