@@ -35,6 +35,8 @@ create table transactions (
     fee         bigint      not null check (fee >= 0),
     from_account uuid       not null,
     to_account  uuid        not null,
+    from_version bigint     not null,    -- its postings of these two accounts: found by (account, version)
+    to_version  bigint      not null,
     caller      uuid        not null,    -- user or partner who asked
     note        text,
     reference   text,

@@ -61,6 +61,7 @@ void json_write_array(struct json_writer *writer);
 void json_write_array_end(struct json_writer *writer);
 void json_write_key(struct json_writer *writer, const char *key); /* a C name: not escaped */
 void json_write_string(struct json_writer *writer, struct slice text); /* escaped; bad UTF-8 becomes U+FFFD */
+bool json_write_is_utf8(struct slice text); /* RFC 3629, NUL allowed */
 void json_write_text(struct json_writer *writer, const char *text);
 void json_write_int(struct json_writer *writer, int64_t number);
 void json_write_bool(struct json_writer *writer, bool value);

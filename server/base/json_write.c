@@ -91,6 +91,17 @@ static size_t character_length(const unsigned char *at, size_t left)
     return 0;
 }
 
+bool json_write_is_utf8(struct slice text)
+{
+    const unsigned char *at = (const unsigned char *)text.at;
+    for (size_t i = 0, length; i < text.length; i += length) {
+        length = character_length(at + i, text.length - i);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
+
 static void escape(struct bytes *out, unsigned char c)
 {
     static const char named[] = "\b\t\n\f\r\"\\";

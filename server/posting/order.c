@@ -173,6 +173,8 @@ static bool act(struct decision *d, struct order_ink *ink, struct uuid *id)
         .from = d->transfer.from->id,
         .to = d->transfer.to->id,
         .caller = order->caller,
+        .from_version = d->transfer.from->version + 1,
+        .to_version = d->transfer.to->version + 1,
         .note = order->note,
         .reference = order->reference,
         .bundle = d->priced ? bundle_hash(d->terms->bundle) : NULL,

@@ -41,10 +41,10 @@ const struct pg_statement ledger_rows_update_accounts = {
 static const struct pg_statement insert_transactions = {
     "insert_transactions",
     "insert into transactions (id, kind, currency, amount, fee, from_account, to_account, caller, "
-    "note, reference, bundle, pricing, facts, trace_id, created_at) "
-    "select u.*, $15::timestamptz from unnest($1::uuid[], $2::smallint[], $3::integer[], "
-    "$4::bigint[], $5::bigint[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], "
-    "$11::bytea[], $12::text[], $13::text[], $14::bytea[]) u"};
+    "from_version, to_version, note, reference, bundle, pricing, facts, trace_id, created_at) "
+    "select u.*, $17::timestamptz from unnest($1::uuid[], $2::smallint[], $3::integer[], "
+    "$4::bigint[], $5::bigint[], $6::uuid[], $7::uuid[], $8::uuid[], $9::bigint[], $10::bigint[], "
+    "$11::text[], $12::text[], $13::bytea[], $14::text[], $15::text[], $16::bytea[]) u"};
 
 static const struct pg_statement insert_postings = {
     "insert_postings",
@@ -314,6 +314,8 @@ static const struct column transaction_columns[] = {
     {COLUMN_UUID, offsetof(struct ledger_transaction, from)},
     {COLUMN_UUID, offsetof(struct ledger_transaction, to)},
     {COLUMN_UUID, offsetof(struct ledger_transaction, caller)},
+    {COLUMN_BIGINT, offsetof(struct ledger_transaction, from_version)},
+    {COLUMN_BIGINT, offsetof(struct ledger_transaction, to_version)},
     {COLUMN_TEXT, offsetof(struct ledger_transaction, note)},
     {COLUMN_TEXT, offsetof(struct ledger_transaction, reference)},
     {COLUMN_HASH_AT, offsetof(struct ledger_transaction, bundle)},

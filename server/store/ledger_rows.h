@@ -48,6 +48,7 @@ struct ledger_transaction {
     currency currency;
     int64_t amount, fee;
     struct uuid from, to, caller;
+    int64_t from_version, to_version; /* of their postings */
     struct slice note, reference; /* {NULL,0}: null */
     const uint8_t *bundle;        /* 32 bytes or NULL */
     struct slice pricing, facts;  /* JSON, {NULL,0}: null */

@@ -51,8 +51,10 @@ static const struct pg_statement find_transaction = {
     "pf.posted_after, pf.held_after, po.posted_after, po.held_after "
     "from transactions t left join accounts f on f.id = t.from_account "
     "left join accounts o on o.id = t.to_account "
-    "left join postings pf on pf.account = t.from_account and pf.transaction_id = t.id "
-    "left join postings po on po.account = t.to_account and po.transaction_id = t.id "
+    "left join postings pf on pf.account = t.from_account and pf.version = t.from_version "
+    "and pf.transaction_id = t.id "
+    "left join postings po on po.account = t.to_account and po.version = t.to_version "
+    "and po.transaction_id = t.id "
     "where t.id = $1::uuid"};
 
 const struct pg_statement *const wallets_statements[] = {&list, &find, &create, &statement,

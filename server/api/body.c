@@ -1,0 +1,288 @@
+#include "api/body.h"
+
+#include <assert.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/currency.h"
+#include "base/json.h"
+#include "ledger/money.h"
+
+/* "/name", in the arena: pointers outlive this call. */
+static struct slice pointer_to(struct call *call, struct slice name)
+{
+    struct bytes text;
+    bytes_init(&text, &call->request->arena);
+    bytes_add_char(&text, '/');
+    for (size_t i = 0; i < name.length && i < 64; i++) {
+        if (name.at[i] == '~' || name.at[i] == '/')
+            bytes_add_text(&text, name.at[i] == '~' ? "~0" : "~1");
+        else
+            bytes_add_char(&text, name.at[i]);
+    }
+    return text.failed ? SLICE("/") : bytes_view(&text);
+}
+
+static void fault(struct call *call, const char *name, const char *code, const char *detail)
+{
+    call_add_field(call, pointer_to(call, slice_of(name)), code, detail);
+}
+
+static bool is_json(struct slice type)
+{
+    static const char json[] = "application/json";
+    size_t length = sizeof json - 1;
+    if (type.length < length || strncasecmp(type.at, json, length) != 0)
+        return false;
+    struct slice rest = {type.at + length, type.length - length};
+    while (rest.length > 0 && (rest.at[0] == ' ' || rest.at[0] == ';')) {
+        rest.at++;
+        rest.length--;
+    }
+    return rest.length == 0 || (rest.length == 13 && strncasecmp(rest.at, "charset=utf-8", 13) == 0);
+}
+
+/* Characters of valid UTF-8 (the parser saw to that); -1: a control character is among them. */
+static ssize_t count_characters(struct slice text)
+{
+    ssize_t count = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c < 0x20 || c == 0x7f)
+            return -1;
+        count += (c & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+bool body_is_phone(struct slice text)
+{
+    if (text.length < 9 || text.length > 16 || text.at[0] != '+' || text.at[1] == '0')
+        return false;
+    for (size_t i = 1; i < text.length; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return true;
+}
+
+static bool expect_text(struct call *call, const struct body_field *field, const struct json *value)
+{
+    if (json_kind(value) == JSON_STRING)
+        return true;
+    fault(call, field->name, "type", "must be a text");
+    return false;
+}
+
+static void read_text(struct call *call, const struct body_field *field, const struct json *value,
+                      struct slice *out)
+{
+    struct bytes detail;
+    if (!expect_text(call, field, value))
+        return;
+    struct slice text = json_string(value);
+    ssize_t count = count_characters(text);
+    if (count >= (ssize_t)field->min && count <= (ssize_t)field->max) {
+        *out = text;
+        return;
+    }
+    bytes_init(&detail, &call->request->arena);
+    bytes_printf(&detail, "must have %zu to %zu characters, none of them a control character",
+                 field->min, field->max);
+    bytes_add_char(&detail, '\0');
+    fault(call, field->name, "format", detail.failed ? "is not acceptable" : detail.at);
+}
+
+static void read_phone(struct call *call, const char *name, const struct json *value,
+                       struct slice *out)
+{
+    if (json_kind(value) == JSON_STRING && body_is_phone(json_string(value)))
+        *out = json_string(value);
+    else
+        fault(call, name, json_kind(value) == JSON_STRING ? "format" : "type",
+              "must be a phone number like +27821234567: + and 8 to 15 digits");
+}
+
+static void read_amount(struct call *call, const struct body_field *field, const struct json *value,
+                        int64_t *out)
+{
+    if (json_kind(value) != JSON_INTEGER)
+        fault(call, field->name, "type", "must be an integer of minor units, such as 10000 for 100.00");
+    else if (!money_is_amount(json_integer(value)))
+        fault(call, field->name, "range", "must be from 1 to 9007199254740991");
+    else
+        *out = json_integer(value);
+}
+
+static void read_currency(struct call *call, const struct body_field *field,
+                          const struct json *value, currency *out)
+{
+    if (!expect_text(call, field, value))
+        return;
+    *out = currency_parse(json_string(value));
+    if (*out == 0)
+        fault(call, field->name, "format", "must be an ISO 4217 code like ZAR");
+}
+
+static void read_wallet(struct call *call, const char *name, const struct json *value,
+                        struct uuid *out)
+{
+    if (json_kind(value) != JSON_STRING)
+        fault(call, name, "type", "must be a wallet's id");
+    else if (!uuid_parse(json_string(value), "wal_", out))
+        fault(call, name, "format", "must be a wallet's id: wal_ and 26 characters");
+}
+
+static void read_recipient(struct call *call, const struct body_field *field,
+                           const struct json *value, struct body_recipient *out)
+{
+    if (json_kind(value) != JSON_OBJECT) {
+        read_wallet(call, field->name, value, &out->wallet);
+        return;
+    }
+    const struct json *phone = json_member(value, "phone");
+    if (phone == NULL || json_count(value) != 1)
+        fault(call, field->name, "format", "must be a wallet's id or {\"phone\": \"+27...\"}");
+    else
+        read_phone(call, field->name, phone, &out->phone);
+}
+
+static void read_field(struct call *call, const struct body_field *field, const struct json *value,
+                       void *out)
+{
+    void *at = (char *)out + field->offset;
+    switch (field->kind) {
+    case BODY_TEXT:
+    case BODY_SECRET:
+        read_text(call, field, value, at);
+        return;
+    case BODY_PHONE:
+        read_phone(call, field->name, value, at);
+        return;
+    case BODY_AMOUNT:
+        read_amount(call, field, value, at);
+        return;
+    case BODY_CURRENCY:
+        read_currency(call, field, value, at);
+        return;
+    case BODY_WALLET:
+        read_wallet(call, field->name, value, at);
+        return;
+    case BODY_RECIPIENT:
+        read_recipient(call, field, value, at);
+        return;
+    }
+}
+
+static bool is_known(const struct body_field *fields, struct slice name)
+{
+    for (; fields->name != NULL; fields++)
+        if (slice_equals(name, fields->name))
+            return true;
+    return false;
+}
+
+static void read_members(struct call *call, const struct body_field *fields,
+                         const struct json *object, void *out)
+{
+    size_t at = 0;
+    struct slice name;
+    const struct json *value;
+    for (const struct body_field *field = fields; field->name != NULL; field++) {
+        value = json_member(object, field->name);
+        if (value != NULL && (field->required || json_kind(value) != JSON_NULL))
+            read_field(call, field, value, out);
+        else if (field->required)
+            fault(call, field->name, "required", "is required");
+    }
+    while (json_next(object, &at, &name, &value))
+        if (!is_known(fields, name))
+            call_add_field(call, pointer_to(call, name), "unknown", "is not a field of this call");
+}
+
+static bool refuse_json(struct call *call, const struct json_error *error)
+{
+    struct bytes detail;
+    bytes_init(&detail, &call->request->arena);
+    bytes_printf(&detail, "%s, at byte %zu", error->message, error->offset);
+    bytes_add_char(&detail, '\0');
+    if (error->pointer[0] != '\0') {
+        struct slice pointer = arena_copy(&call->request->arena, slice_of(error->pointer));
+        call_add_field(call, pointer, "duplicate", "is there more than once, or not acceptable");
+    }
+    call_refuse(call, PROBLEM_MALFORMED_JSON, detail.failed ? NULL : detail.at);
+    return false;
+}
+
+bool body_read(struct call *call, const struct body_field *fields, void *out)
+{
+    struct request *request = call->request;
+    struct json_error error;
+    if (!is_json(request->content_type)) {
+        call_refuse(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+        return false;
+    }
+    const struct json *body = json_parse(bytes_view(&request->body), &request->arena, &error);
+    if (body == NULL)
+        return refuse_json(call, &error);
+    if (json_kind(body) != JSON_OBJECT)
+        call_add_field(call, SLICE(""), "type", "the body must be an object");
+    else
+        read_members(call, fields, body, out);
+    if (call->problem.field_count == 0)
+        return true;
+    call_refuse(call, PROBLEM_INVALID_REQUEST, NULL);
+    return false;
+}
+
+/* Each value behind its length, so that no two requests run together. */
+static void add_value(struct bytes *all, const void *data, size_t length)
+{
+    bytes_add_be32(all, (uint32_t)length);
+    bytes_add(all, data, length);
+}
+
+static void add_field(struct bytes *all, const struct body_field *field, const void *at)
+{
+    add_value(all, field->name, strlen(field->name));
+    switch (field->kind) {
+    case BODY_TEXT:
+    case BODY_PHONE:
+        add_value(all, ((const struct slice *)at)->at, ((const struct slice *)at)->length);
+        return;
+    case BODY_SECRET:
+        return;
+    case BODY_AMOUNT:
+        bytes_add_be64(all, (uint64_t) * (const int64_t *)at);
+        return;
+    case BODY_CURRENCY:
+        bytes_add_be32(all, *(const currency *)at);
+        return;
+    case BODY_WALLET:
+        add_value(all, at, sizeof(struct uuid));
+        return;
+    case BODY_RECIPIENT: {
+        const struct body_recipient *to = at;
+        add_value(all, to->phone.at, to->phone.length);
+        /* a phone's wallet is found later, and may be another one next time */
+        if (to->phone.at == NULL)
+            add_value(all, to->wallet.bytes, sizeof to->wallet.bytes);
+        return;
+    }
+    }
+}
+
+void body_hash(const struct call *call, const struct body_field *fields, const void *out,
+               uint8_t hash[32])
+{
+    struct bytes all;
+    bytes_init(&all, &call->request->arena);
+    const char *method = request_method_name(call->request->method);
+    add_value(&all, method, strlen(method));
+    add_value(&all, call->request->path.at, call->request->path.length);
+    for (; fields->name != NULL; fields++)
+        add_field(&all, fields, (const char *)out + fields->offset);
+    crypto_sha256(bytes_view(&all), hash);
+    if (all.failed) /* then it equals nothing: refused as another request at worst */
+        crypto_random(hash, 32);
+}

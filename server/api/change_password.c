@@ -1,0 +1,122 @@
+/* POST /v1/me/password: a new password. Every other device is signed out. */
+#include <stddef.h>
+
+#include "api/body.h"
+#include "api/endpoints.h"
+#include "api/password.h"
+#include "api/revocation.h"
+#include "store/users.h"
+
+struct change_password {
+    struct call call;
+    struct slice current;
+    struct slice fresh;
+    struct password_work work;
+    struct users_question question;
+    struct revocation revocation;
+};
+
+static const struct body_field fields[] = {
+    {"current_password", BODY_SECRET, true, offsetof(struct change_password, current), 1, 128},
+    {"new_password", BODY_SECRET, true, offsetof(struct change_password, fresh), 8, 128},
+    {NULL, BODY_TEXT, false, 0, 0, 0},
+};
+
+static struct change_password *from_flow(struct flow *flow)
+{
+    return (struct change_password *)(void *)call_of(flow);
+}
+
+static void answered(struct users_question *question)
+{
+    struct change_password *op =
+        (struct change_password *)(void *)((char *)question -
+                                           offsetof(struct change_password, question));
+    call_resume(&op->call);
+}
+
+static enum flow_verdict read_body(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    if (!call_expect_no_query(&op->call) || !body_read(&op->call, fields, op))
+        return FLOW_DONE;
+    op->question.arena = &op->call.request->arena;
+    op->question.done = answered;
+    return FLOW_NEXT;
+}
+
+static enum flow_verdict ask_secrets(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    if (users_find_secrets(op->call.service->pool, call_caller(&op->call), &op->question))
+        return FLOW_WAIT;
+    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+}
+
+static enum flow_verdict verify_current(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    if (op->question.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->question.outcome);
+    if (!op->question.found)
+        return call_refuse(&op->call, PROBLEM_UNAUTHENTICATED, NULL);
+    memcpy(op->work.encoded, op->question.password, sizeof op->work.encoded);
+    op->work.password = op->current;
+    return password_verify(&op->call, &op->work);
+}
+
+static enum flow_verdict hash_new(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    if (!op->work.good) {
+        call_add_field(&op->call, SLICE("/current_password"), "wrong", "is not the current password");
+        return call_refuse(&op->call, PROBLEM_FORBIDDEN, NULL);
+    }
+    op->work.password = op->fresh;
+    return password_hash(&op->call, &op->work);
+}
+
+static enum flow_verdict ask_change(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    if (!op->work.good)
+        return call_refuse(&op->call, PROBLEM_OVERLOADED, NULL);
+    if (users_set_password(op->call.service->pool, call_caller(&op->call),
+                           &op->call.gate.answer.sign_in_id, op->work.encoded, &op->question))
+        return FLOW_WAIT;
+    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+}
+
+static enum flow_verdict tell_cache(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    if (op->question.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->question.outcome);
+    call_log(&op->call, "password_changed", NULL, NULL);
+    return revocation_tell(&op->call, &op->revocation,
+                           (const uint8_t(*)[32])op->question.token_hashes,
+                           op->question.token_hash_count);
+}
+
+static enum flow_verdict report(struct flow *flow)
+{
+    return call_answer_nothing(call_of(flow));
+}
+
+static const struct flow_step steps[] = {
+    {"read_body", read_body},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_secrets", ask_secrets},
+    {"verify_current", verify_current}, /* the thread pool */
+    {"hash_new", hash_new},             /* the thread pool */
+    {"ask_change", ask_change},         /* PostgreSQL */
+    {"tell_cache", tell_cache},         /* Redis */
+    {"report", report},
+    {NULL, NULL},
+};
+
+void change_password(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct change_password), steps);
+}

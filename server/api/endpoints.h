@@ -1,0 +1,26 @@
+/* One function per endpoint: begins its flow. Each stands in the file of its name. */
+#ifndef API_ENDPOINTS_H
+#define API_ENDPOINTS_H
+
+struct request;
+
+void create_user(void *owner, struct request *request);
+void create_session(void *owner, struct request *request);
+void list_sessions(void *owner, struct request *request);
+void delete_session(void *owner, struct request *request);
+void show_me(void *owner, struct request *request);
+void show_me_update(void *owner, struct request *request);
+void change_password(void *owner, struct request *request);
+void change_totp(void *owner, struct request *request);
+void wallet_calls_list(void *owner, struct request *request);
+void wallet_calls_create(void *owner, struct request *request);
+void wallet_calls_show(void *owner, struct request *request);
+void list_transactions(void *owner, struct request *request);
+void create_transfer(void *owner, struct request *request);
+void create_deposit(void *owner, struct request *request);
+void show_transaction(void *owner, struct request *request);
+void operators_live(void *owner, struct request *request);
+void operators_ready(void *owner, struct request *request);
+void operators_metrics(void *owner, struct request *request);
+
+#endif

@@ -1,0 +1,83 @@
+/* GET /v1/sessions: the devices that are signed in. */
+#include <stddef.h>
+
+#include "api/call.h"
+#include "api/endpoints.h"
+#include "api/receipt.h"
+
+struct list_sessions {
+    struct call call;
+    struct users_question question;
+};
+
+static struct list_sessions *from_flow(struct flow *flow)
+{
+    return (struct list_sessions *)(void *)call_of(flow);
+}
+
+static void answered(struct users_question *question)
+{
+    struct list_sessions *op =
+        (struct list_sessions *)(void *)((char *)question -
+                                         offsetof(struct list_sessions, question));
+    call_resume(&op->call);
+}
+
+static enum flow_verdict ask_list(struct flow *flow)
+{
+    struct list_sessions *op = from_flow(flow);
+    if (!call_expect_no_query(&op->call))
+        return FLOW_DONE;
+    op->question.arena = &op->call.request->arena;
+    op->question.done = answered;
+    if (users_list_sign_ins(op->call.service->pool, call_caller(&op->call), &op->question))
+        return FLOW_WAIT;
+    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+}
+
+static void write_sign_in(struct json_writer *writer, const struct users_sign_in *sign_in,
+                          const struct uuid *current)
+{
+    json_write_object(writer);
+    receipt_write_id(writer, "id", "ses_", &sign_in->id);
+    json_write_key(writer, "device");
+    json_write_string(writer, sign_in->device);
+    json_write_key(writer, "ip");
+    json_write_string(writer, sign_in->ip);
+    json_write_key(writer, "current");
+    json_write_bool(writer, uuid_equal(&sign_in->id, current));
+    receipt_write_time(writer, "created_at", sign_in->created_at);
+    receipt_write_time(writer, "expires_at", sign_in->expires_at);
+    json_write_object_end(writer);
+}
+
+static enum flow_verdict report(struct flow *flow)
+{
+    struct list_sessions *op = from_flow(flow);
+    struct bytes body;
+    struct json_writer writer;
+    if (op->question.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->question.outcome);
+    bytes_init(&body, &op->call.request->arena);
+    json_write_init(&writer, &body);
+    json_write_object(&writer);
+    json_write_key(&writer, "data");
+    json_write_array(&writer);
+    for (size_t i = 0; i < op->question.sign_in_count; i++)
+        write_sign_in(&writer, &op->question.sign_ins[i], &op->call.gate.answer.sign_in_id);
+    json_write_array_end(&writer);
+    json_write_key(&writer, "next");
+    json_write_null(&writer);
+    json_write_object_end(&writer);
+    return call_answer(&op->call, 200, &body);
+}
+
+static const struct flow_step steps[] = {
+    {"ask_gate", call_ask_gate}, {"check_gate", call_check_user}, {"ask_list", ask_list},
+    {"report", report},          {NULL, NULL},
+};
+
+void list_sessions(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct list_sessions), steps);
+}

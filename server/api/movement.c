@@ -1,0 +1,77 @@
+#include "api/movement.h"
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+static void done(struct posting_order *order)
+{
+    struct movement *movement =
+        (struct movement *)(void *)((char *)order - offsetof(struct movement, receipt.order));
+    movement->answer = arena_copy(&movement->call->request->arena, order->body);
+    movement->call->request->batch_size = order->batch_size;
+    call_resume(movement->call);
+}
+
+enum flow_verdict movement_ask(struct call *call, struct movement *movement)
+{
+    struct posting_order *order = &movement->receipt.order;
+    movement->call = call;
+    movement->receipt.request_id = call->request->id;
+    *order = (struct posting_order){
+        .kind = movement->kind,
+        .caller = *call_caller(call),
+        .key = movement->key,
+        .from = movement->from,
+        .to = movement->to,
+        .amount = {movement->amount, movement->currency},
+        .note = movement->note,
+        .reference = movement->reference,
+        .deadline = clock_monotonic() + call->service->settings.posting_deadline_us,
+        .render = receipt_render,
+        .done = done,
+    };
+    memcpy(order->request_hash, movement->request_hash, sizeof order->request_hash);
+    memcpy(order->trace_id, call->request->trace_id, sizeof order->trace_id);
+    if (posting_submit(call->service->posting, order))
+        return FLOW_WAIT;
+    return call_refuse(call, PROBLEM_OVERLOADED, NULL);
+}
+
+static enum flow_verdict report_answer(struct call *call, struct movement *movement)
+{
+    const struct posting_order *order = &movement->receipt.order;
+    struct response *response = &call->request->response;
+    if (movement->answer.at == NULL) /* out of memory: it's durable, and asking again tells it */
+        return call_refuse(call, PROBLEM_OVERLOADED, NULL);
+    if (order->replayed) {
+        response_header_add(call->request, "idempotency-replayed", SLICE("true"));
+        call->request->log_kind = "replayed";
+    }
+    response_json(call->request, order->status, movement->answer);
+    if (order->status >= 400) {
+        response->content_type = "application/problem+json";
+        response->code = "refused";
+    }
+    return FLOW_DONE;
+}
+
+enum flow_verdict movement_report(struct call *call, struct movement *movement)
+{
+    switch (movement->receipt.order.outcome) {
+    case POSTING_ANSWERED:
+        return report_answer(call, movement);
+    case POSTING_KEY_REUSED:
+        return call_refuse(call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
+    case POSTING_RULE_FAILED:
+        return call_refuse(call, PROBLEM_RULE_FAILED, NULL);
+    case POSTING_EXPIRED:
+        return call_refuse(call, PROBLEM_OVERLOADED, NULL);
+    case POSTING_UNAVAILABLE:
+        return call_refuse(call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    case POSTING_POISONED:
+        break;
+    }
+    return call_refuse(call, PROBLEM_INTERNAL, NULL);
+}

@@ -1,0 +1,30 @@
+/* What every endpoint that moves money has in common: an order, the wait for posting, and what its outcome means. */
+#ifndef API_MOVEMENT_H
+#define API_MOVEMENT_H
+
+#include "api/call.h"
+#include "api/idempotency.h"
+#include "api/receipt.h"
+
+struct movement {
+    struct receipt_order receipt; /* posting's order in it */
+    struct call *call;
+    enum transaction_kind kind;
+    struct slice key;
+    uint8_t request_hash[32];
+    struct uuid from;
+    struct uuid to;
+    int64_t amount;
+    currency currency;
+    struct slice note;
+    struct slice reference;
+    struct slice answer; /* copied out of the batch */
+};
+
+/* Put it on the posting queue: FLOW_WAIT, or the refusal when there is no room. */
+enum flow_verdict movement_ask(struct call *call, struct movement *movement);
+
+/* Posting has answered. */
+enum flow_verdict movement_report(struct call *call, struct movement *movement);
+
+#endif

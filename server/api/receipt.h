@@ -1,0 +1,36 @@
+/* Receipts, wallets and users as JSON: what API.md promises, member by member. */
+#ifndef API_RECEIPT_H
+#define API_RECEIPT_H
+
+#include "base/json.h"
+#include "base/uuid.h"
+#include "posting/posting.h"
+#include "store/users.h"
+#include "store/wallets.h"
+
+/* An order's answer, for posting_order.render: a receipt, or the refusal as a problem. `order` is part of a struct receipt_order. */
+struct receipt_order {
+    struct posting_order order;
+    struct uuid request_id;
+};
+
+int receipt_render(const struct posting_order *order, const struct posting_decision *decision,
+                   struct bytes *body);
+
+/* A transaction read back, as `wallet_side` sees it: balance of `from`, of `to`, or none. */
+enum receipt_side { RECEIPT_FROM, RECEIPT_TO, RECEIPT_NEITHER };
+void receipt_write_transaction(const struct wallets_transaction *transaction,
+                               enum receipt_side side, struct bytes *body);
+
+/* A statement's line: the transaction with the signed change and the balance after it. */
+void receipt_write_line(struct json_writer *writer, const struct wallets_transaction *line);
+
+void receipt_write_wallet(struct json_writer *writer, const struct wallet *wallet);
+void receipt_write_user(struct json_writer *writer, const struct user *user);
+
+/* Members that many have. */
+void receipt_write_id(struct json_writer *writer, const char *key, const char *prefix,
+                      const struct uuid *id);
+void receipt_write_time(struct json_writer *writer, const char *key, int64_t unix_us);
+
+#endif

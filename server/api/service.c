@@ -1,0 +1,171 @@
+#include "api/service.h"
+
+#include <stdio.h>
+
+#include "api/endpoints.h"
+#include "base/clock.h"
+#include "base/flow.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+/* A literal stands before the {id} it could be taken for. */
+const struct route service_routes[] = {
+    {METHOD_POST, "/v1/users", create_user},
+    {METHOD_POST, "/v1/sessions", create_session},
+    {METHOD_GET, "/v1/sessions", list_sessions},
+    {METHOD_DELETE, "/v1/sessions/current", delete_session},
+    {METHOD_DELETE, "/v1/sessions/{id}", delete_session},
+    {METHOD_GET, "/v1/me", show_me},
+    {METHOD_PATCH, "/v1/me", show_me_update},
+    {METHOD_POST, "/v1/me/password", change_password},
+    {METHOD_POST, "/v1/me/totp", change_totp},
+    {METHOD_GET, "/v1/wallets", wallet_calls_list},
+    {METHOD_POST, "/v1/wallets", wallet_calls_create},
+    {METHOD_GET, "/v1/wallets/{id}", wallet_calls_show},
+    {METHOD_GET, "/v1/wallets/{id}/transactions", list_transactions},
+    {METHOD_POST, "/v1/transfers", create_transfer},
+    {METHOD_POST, "/v1/deposits", create_deposit},
+    {METHOD_GET, "/v1/transactions/{id}", show_transaction},
+    {METHOD_OTHER, NULL, NULL},
+};
+
+const struct route service_operator_routes[] = {
+    {METHOD_GET, "/livez", operators_live},
+    {METHOD_GET, "/readyz", operators_ready},
+    {METHOD_GET, "/metrics", operators_metrics},
+    {METHOD_OTHER, NULL, NULL},
+};
+
+#define ROUTES_MAX 64
+#define CLASSES 6 /* of statuses: 1xx .. 5xx */
+
+static struct {
+    metric durations[ROUTES_MAX];
+    metric answers[ROUTES_MAX][CLASSES];
+} metrics;
+
+static int public_count(void)
+{
+    int count = 0;
+    while (service_routes[count].pattern != NULL)
+        count++;
+    return count;
+}
+
+/* The place of a route's series: public ones, then operators', then one for requests that found none. */
+static int place_of(const struct route *route)
+{
+    int count = public_count();
+    if (route >= service_routes && route < service_routes + count)
+        return (int)(route - service_routes);
+    for (int i = 0; service_operator_routes[i].pattern != NULL; i++)
+        if (route == &service_operator_routes[i])
+            return count + i;
+    return ROUTES_MAX - 1;
+}
+
+static void register_route(int place, const char *method, const char *pattern)
+{
+    char labels[160];
+    snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\"", method, pattern);
+    metrics.durations[place] =
+        metrics_register(METRIC_HISTOGRAM, "moolah_http_request_duration_seconds", labels,
+                         "From a request's headers until its answer");
+    for (int class = 2; class < CLASSES; class ++) {
+        snprintf(labels, sizeof labels, "method=\"%s\",route=\"%s\",code=\"%dxx\"", method, pattern,
+                 class);
+        metrics.answers[place][class] = metrics_register(
+            METRIC_COUNTER, "moolah_http_requests_total", labels, "Requests answered");
+    }
+}
+
+void service_register_metrics(void)
+{
+    for (const struct route *r = service_routes; r->pattern != NULL; r++)
+        register_route(place_of(r), request_method_name(r->method), r->pattern);
+    for (const struct route *r = service_operator_routes; r->pattern != NULL; r++)
+        register_route(place_of(r), request_method_name(r->method), r->pattern);
+    register_route(ROUTES_MAX - 1, "other", "none");
+}
+
+void service_serve(void *owner, struct request *request)
+{
+    router_serve(service_routes, owner, request);
+}
+
+void service_serve_operator(void *owner, struct request *request)
+{
+    router_serve(service_operator_routes, owner, request);
+}
+
+static void write_steps(struct json_writer *writer, const struct flow *flow)
+{
+    json_write_key(writer, "steps_us");
+    json_write_object(writer);
+    for (int i = 0; i <= flow->at && flow->steps[i].name != NULL; i++) {
+        json_write_key(writer, flow->steps[i].name);
+        json_write_int(writer, flow->step_us[i]);
+    }
+    json_write_object_end(writer);
+}
+
+static void write_hex_id(struct json_writer *writer, const uint8_t id[16])
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[33];
+    for (int i = 0; i < 16; i++) {
+        text[2 * i] = digits[id[i] >> 4];
+        text[2 * i + 1] = digits[id[i] & 15];
+    }
+    text[32] = '\0';
+    json_write_key(writer, "trace_id");
+    json_write_text(writer, text);
+}
+
+/* One line per request: which route, never the path itself (it may hold what doesn't belong into logs). */
+static void write_line(const struct request *request, int64_t duration)
+{
+    char id[UUID_TEXT_MAX];
+    struct json_writer *writer = log_begin(LOG_INFO, "request");
+    if (writer == NULL)
+        return;
+    uuid_format(&request->id, "req_", id);
+    write_hex_id(writer, request->trace_id);
+    json_write_key(writer, "request_id");
+    json_write_text(writer, id);
+    json_write_key(writer, "method");
+    json_write_text(writer, request_method_name(request->method));
+    json_write_key(writer, "route");
+    json_write_text(writer, request->route == NULL ? "none" : request->route->pattern);
+    json_write_key(writer, "status");
+    json_write_int(writer, request->response.status);
+    if (request->response.code != NULL) {
+        json_write_key(writer, "code");
+        json_write_text(writer, request->response.code);
+    }
+    json_write_key(writer, "duration_us");
+    json_write_int(writer, duration);
+    if (request->batch_size > 0) {
+        json_write_key(writer, "batch_size");
+        json_write_int(writer, request->batch_size);
+    }
+    if (request->log_kind != NULL) {
+        json_write_key(writer, "kind");
+        json_write_text(writer, request->log_kind);
+    }
+    if (request->flow != NULL)
+        write_steps(writer, request->flow);
+    log_end(writer);
+}
+
+void service_answered(void *owner, const struct request *request)
+{
+    int place = place_of(request->route);
+    int class = request->response.status / 100;
+    int64_t duration = clock_monotonic() - request->arrived;
+    (void)owner;
+    metrics_observe(metrics.durations[place], (uint64_t)(duration < 0 ? 0 : duration));
+    if (class >= 0 && class < CLASSES)
+        metrics_add(metrics.answers[place][class], 1);
+    write_line(request, duration);
+}

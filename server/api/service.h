@@ -1,0 +1,48 @@
+/* What the endpoints are served with, the route tables, and the common beginning and end of every request. */
+#ifndef API_SERVICE_H
+#define API_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/currency.h"
+#include "http/router.h"
+
+struct gate;
+struct offload;
+struct pg_pool;
+struct posting_queue;
+
+struct service_settings {
+    currency currency;             /* of a new user's first wallet */
+    const currency *currencies;    /* all that are served; ended by 0 */
+    int64_t sign_in_lifetime_us;
+    int64_t posting_deadline_us;   /* an order that isn't batched by then is refused */
+    uint8_t cursor_key[32];
+    uint8_t operator_token_hash[32]; /* SHA-256 */
+    bool has_operator_token;
+};
+
+struct service {
+    struct pg_pool *pool;
+    struct gate *gate;
+    struct posting_queue *posting;
+    struct offload *offload;
+    struct service_settings settings;
+    bool draining; /* readyz says no */
+};
+
+extern const struct route service_routes[];          /* the public listener's */
+extern const struct route service_operator_routes[]; /* the operators' */
+
+/* In the master, once, before the fork. */
+void service_register_metrics(void);
+
+/* Serve on a listener: `owner` is the struct service. */
+void service_serve(void *owner, struct request *request);
+void service_serve_operator(void *owner, struct request *request);
+
+/* An answer is on its way: the request's log line and its metrics. */
+void service_answered(void *owner, const struct request *request);
+
+#endif

@@ -1,0 +1,81 @@
+/* GET /v1/transactions/{id}: a receipt again, for its parties: each sees their own balance. */
+#include <stddef.h>
+
+#include "api/call.h"
+#include "api/endpoints.h"
+#include "api/receipt.h"
+
+struct show_transaction {
+    struct call call;
+    struct wallets_question question;
+};
+
+static struct show_transaction *from_flow(struct flow *flow)
+{
+    return (struct show_transaction *)(void *)call_of(flow);
+}
+
+static void answered(struct wallets_question *question)
+{
+    struct show_transaction *op =
+        (struct show_transaction *)(void *)((char *)question -
+                                            offsetof(struct show_transaction, question));
+    call_resume(&op->call);
+}
+
+static enum flow_verdict ask_transaction(struct flow *flow)
+{
+    struct show_transaction *op = from_flow(flow);
+    struct uuid id = call_path_id(&op->call, 0, "tx_");
+    if (!call_expect_no_query(&op->call))
+        return FLOW_DONE;
+    if (uuid_is_nil(&id))
+        return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
+    op->question.arena = &op->call.request->arena;
+    op->question.done = answered;
+    if (wallets_find_transaction(op->call.service->pool, &id, &op->question))
+        return FLOW_WAIT;
+    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+}
+
+/* Whose is it? A partner sees what it asked for itself, without anybody's balance. */
+static bool may_see(const struct show_transaction *op, const struct wallets_transaction *t,
+                    enum receipt_side *side)
+{
+    const struct uuid *caller = call_caller(&op->call);
+    *side = RECEIPT_NEITHER;
+    if (op->call.gate.answer.caller == GATE_PARTNER)
+        return uuid_equal(caller, &t->caller);
+    if (uuid_equal(caller, &t->from_owner))
+        *side = RECEIPT_FROM;
+    else if (uuid_equal(caller, &t->to_owner))
+        *side = RECEIPT_TO;
+    return *side != RECEIPT_NEITHER;
+}
+
+static enum flow_verdict report(struct flow *flow)
+{
+    struct show_transaction *op = from_flow(flow);
+    enum receipt_side side;
+    struct bytes body;
+    if (op->question.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->question.outcome);
+    if (op->question.transaction_count == 0 || !may_see(op, op->question.transactions, &side))
+        return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
+    bytes_init(&body, &op->call.request->arena);
+    receipt_write_transaction(op->question.transactions, side, &body);
+    return call_answer_tagged(&op->call, &body);
+}
+
+static const struct flow_step steps[] = {
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_caller},
+    {"ask_transaction", ask_transaction},
+    {"report", report},
+    {NULL, NULL},
+};
+
+void show_transaction(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct show_transaction), steps);
+}
