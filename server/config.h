@@ -1,0 +1,59 @@
+/* The server's configuration: every setting there is (config.c), read from one Lua file. `moolahd --describe-config` prints it. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/currency.h"
+#include "base/inet.h"
+#include "scripting/bundle.h"
+
+#define CONFIG_CURRENCIES_MAX 16
+#define CONFIG_PROXIES_MAX 32
+
+struct config_rate {
+    double per_second;
+    int64_t burst;
+};
+
+struct config {
+    struct arena arena;
+    const char *database;
+    int64_t pool_connections, posting_lanes, batch_max, queue_max, posting_deadline_ms;
+    const char *redis;
+    int64_t redis_timeout_ms;
+    const char *listen_public_text;
+    const char *listen_operators_text;
+    struct inet listen_public, listen_operators;
+    const char **proxies_text;
+    struct inet_network proxies[CONFIG_PROXIES_MAX];
+    size_t proxy_count;
+    int64_t workers; /* never 0 once read */
+    int64_t stripe_first;
+    const char *certificate, *key, *client_ca;
+    bool allow_tls12;
+    const char *rules;
+    const char *operator_token_hash_text, *cursor_key_text;
+    uint8_t operator_token_hash[32];
+    bool has_operator_token;
+    uint8_t cursor_key[32];
+    int64_t connections_max, streams_max, header_timeout_s, body_timeout_s, request_timeout_s,
+        unread_timeout_s, idle_timeout_s, handshake_timeout_s;
+    struct config_rate user, ip, sign_in_phone, sign_in_ip, sign_up_ip, lookup_user;
+    int64_t sign_in_days;
+    const char **currencies_text;
+    currency currencies[CONFIG_CURRENCIES_MAX + 1];
+    const char *log_file, *log_level;
+    int64_t password_threads;
+};
+
+/* False: the report says what is wrong, with file and line. */
+bool config_read(const char *path, struct config *config, struct bundle_report *report);
+void config_release(struct config *config);
+
+struct bytes;
+void config_describe(struct bytes *out);
+
+#endif

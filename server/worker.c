@@ -1,0 +1,348 @@
+#include "worker.h"
+
+#include <ev.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/service.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/metrics.h"
+#include "base/offload.h"
+#include "config.h"
+#include "net/listener.h"
+#include "net/tls.h"
+#include "ops/supervisor.h"
+#include "posting/posting.h"
+#include "rule_keeper.h"
+#include "store/gate.h"
+#include "store/pg_pool.h"
+#include "store/upkeep.h"
+#include "store/users.h"
+#include "store/wallets.h"
+
+#define POOL_STATEMENTS_MAX 64
+#define DAY_S 86400.
+
+enum { PUBLIC, OPERATORS, LISTENERS };
+
+struct worker {
+    struct config config;
+    const char *config_path;
+    struct ev_loop *loop;
+    int slot;
+    struct supervisor_word *word;
+    struct service service;
+    struct rule_keeper *rules;
+    struct listener *listeners[LISTENERS];
+    const struct pg_statement *statements[POOL_STATEMENTS_MAX];
+    ev_io offload;
+    ev_prepare log;
+    ev_timer beat;  /* heartbeat, rules, draining: every 200 ms */
+    ev_timer daily; /* partitions, by slot 0 */
+    ev_signal term, hup;
+};
+
+void worker_register_metrics(void)
+{
+    pg_pool_register_metrics();
+    gate_register_metrics();
+    posting_register_metrics();
+    listener_register_metrics();
+    service_register_metrics();
+    rule_keeper_register_metrics();
+}
+
+static struct gate_rate rate_of(const struct config_rate *rate)
+{
+    return (struct gate_rate){rate->per_second, (int)rate->burst};
+}
+
+static struct gate_settings gate_settings_of(const struct config *c)
+{
+    return (struct gate_settings){
+        .redis = c->redis,
+        .timeout_us = c->redis_timeout_ms * 1000,
+        .user = rate_of(&c->user),
+        .ip = rate_of(&c->ip),
+        .sign_in_phone = rate_of(&c->sign_in_phone),
+        .sign_in_ip = rate_of(&c->sign_in_ip),
+        .lookup_user = rate_of(&c->lookup_user),
+        .sign_up_ip = rate_of(&c->sign_up_ip),
+    };
+}
+
+static void gather_statements(struct worker *w)
+{
+    const struct pg_statement *const *const parts[] = {users_statements, wallets_statements,
+                                                       gate_statements, upkeep_statements};
+    size_t count = 0;
+    for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++)
+        for (const struct pg_statement *const *s = parts[p];
+             *s != NULL && count < POOL_STATEMENTS_MAX - 1; s++)
+            w->statements[count++] = *s;
+}
+
+static bool make_store(struct worker *w)
+{
+    const struct config *c = &w->config;
+    const struct gate_settings gate = gate_settings_of(c);
+    gather_statements(w);
+    const struct pg_pool_settings pool = {
+        .connection = {.conninfo = c->database,
+                       .application_name = "moolahd",
+                       .statements = w->statements,
+                       /* plans along the indexes, whatever the statistics of young tables say */
+                       .setup = "set jit = off;set plan_cache_mode = force_generic_plan;"
+                                "set enable_seqscan = off;set enable_hashjoin = off;"
+                                "set enable_mergejoin = off;set statement_timeout = '5s'",
+                       .connect_timeout_us = 5 * CLOCK_SECOND,
+                       .answer_timeout_us = 10 * CLOCK_SECOND},
+        .connections = (int)c->pool_connections,
+        .queue_max = 4096,
+        .pipeline_max = 64,
+    };
+    const struct posting_settings posting = {
+        .conninfo = c->database,
+        .lanes = (int)c->posting_lanes,
+        .batch_max = (int)c->batch_max,
+        .queue_max = (int)c->queue_max,
+        .stripe_first = (unsigned)(c->stripe_first + w->slot * c->posting_lanes),
+        .currencies = c->currencies,
+    };
+    w->service.pool = pg_pool_new(w->loop, &pool);
+    if (w->service.pool == NULL)
+        return false;
+    w->service.gate = gate_new(w->loop, w->service.pool, &gate);
+    w->service.posting = posting_new(w->loop, &posting);
+    w->service.offload = offload_new((int)c->password_threads, 64);
+    return w->service.gate != NULL && w->service.posting != NULL && w->service.offload != NULL;
+}
+
+static void set_service(struct worker *w)
+{
+    const struct config *c = &w->config;
+    struct service_settings *s = &w->service.settings;
+    s->currency = c->currencies[0];
+    s->currencies = c->currencies;
+    s->sign_in_lifetime_us = c->sign_in_days * 86400 * CLOCK_SECOND;
+    s->posting_deadline_us = c->posting_deadline_ms * 1000;
+    memcpy(s->cursor_key, c->cursor_key, sizeof s->cursor_key);
+    memcpy(s->operator_token_hash, c->operator_token_hash, sizeof s->operator_token_hash);
+    s->has_operator_token = c->has_operator_token;
+}
+
+static struct tls_server *make_tls(const struct config *c, bool operators)
+{
+    char error[512];
+    const struct tls_settings settings = {c->certificate, c->key, operators ? c->client_ca : NULL,
+                                          c->allow_tls12};
+    struct tls_server *tls = tls_server_new(&settings, error, sizeof error);
+    if (tls == NULL)
+        log_message(LOG_ERROR, "certificate_refused", "%s", error);
+    return tls;
+}
+
+static struct session_limits session_limits_of(const struct config *c)
+{
+    struct session_limits limits = session_limits_default;
+    limits.streams_max = (uint32_t)c->streams_max;
+    limits.header_timeout_us = c->header_timeout_s * CLOCK_SECOND;
+    limits.body_timeout_us = c->body_timeout_s * CLOCK_SECOND;
+    limits.request_timeout_us = c->request_timeout_s * CLOCK_SECOND;
+    limits.unread_timeout_us = c->unread_timeout_s * CLOCK_SECOND;
+    limits.idle_timeout_us = c->idle_timeout_s * CLOCK_SECOND;
+    return limits;
+}
+
+static bool make_listener(struct worker *w, int which, int fd)
+{
+    const struct config *c = &w->config;
+    struct tls_server *tls = make_tls(c, which == OPERATORS);
+    if (tls == NULL)
+        return false;
+    const struct listener_settings settings = {
+        .name = which == PUBLIC ? "public" : "operators",
+        .fd = fd,
+        .tls = tls,
+        .limits = session_limits_of(c),
+        .connections_max = (int)c->connections_max,
+        .handshake_timeout_us = c->handshake_timeout_s * CLOCK_SECOND,
+        .proxies = c->proxies,
+        .proxy_count = which == PUBLIC ? c->proxy_count : 0,
+        .owner = &w->service,
+        .serve = which == PUBLIC ? service_serve : service_serve_operator,
+        .answered = service_answered,
+    };
+    w->listeners[which] = listener_new(w->loop, &settings);
+    tls_server_release(tls);
+    return w->listeners[which] != NULL;
+}
+
+static void on_offload(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    (void)loop;
+    (void)events;
+    offload_collect(w->service.offload);
+}
+
+static void on_log(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    (void)loop;
+    (void)watcher;
+    (void)events;
+    log_flush();
+}
+
+static void on_daily(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    (void)events;
+    bool asked = upkeep_make_partitions(w->service.pool);
+    ev_timer_stop(loop, watcher);
+    ev_timer_set(watcher, asked ? DAY_S : 1., 0.);
+    ev_timer_start(loop, watcher);
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    (void)events;
+    __atomic_store_n(&w->word->heartbeat, clock_monotonic(), __ATOMIC_RELAXED);
+    rule_keeper_poll(w->rules);
+    if (posting_is_ready(w->service.posting) && pg_pool_is_ready(w->service.pool))
+        __atomic_store_n(&w->word->ready, true, __ATOMIC_RELEASE);
+    if (!w->service.draining)
+        return;
+    bool gone = listener_connections(w->listeners[PUBLIC]) == 0 &&
+                listener_connections(w->listeners[OPERATORS]) == 0;
+    if (gone && posting_waiting(w->service.posting) == 0)
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    (void)events;
+    if (w->service.draining)
+        return;
+    w->service.draining = true;
+    log_message(LOG_INFO, "draining", "no new connections; what runs is finished");
+    for (int i = 0; i < LISTENERS; i++)
+        listener_drain(w->listeners[i]);
+    ev_timer_stop(loop, &w->beat);
+    ev_timer_set(&w->beat, 0.02, 0.02);
+    ev_timer_start(loop, &w->beat);
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+/* Certificate, rates, log level and rules; what else changed counts after a restart. */
+static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    struct config fresh;
+    struct bundle_report report = {0};
+    (void)loop;
+    (void)events;
+    if (!config_read(w->config_path, &fresh, &report)) {
+        log_message(LOG_ERROR, "reload_refused", "%s: %s", report.findings[0].file,
+                    report.findings[0].message);
+        return;
+    }
+    const struct gate_settings gate = gate_settings_of(&fresh);
+    gate_set_rates(w->service.gate, &gate);
+    for (int i = 0; i < LISTENERS; i++) {
+        struct tls_server *tls = make_tls(&fresh, i == OPERATORS);
+        if (tls == NULL)
+            continue;
+        listener_set_tls(w->listeners[i], tls);
+        tls_server_release(tls);
+    }
+    rule_keeper_load(w->rules);
+    log_message(LOG_INFO, "reloaded", "certificate, rates, rules");
+    config_release(&fresh);
+}
+
+static void start_watchers(struct worker *w)
+{
+    ev_io_init(&w->offload, on_offload, offload_fd(w->service.offload), EV_READ);
+    ev_prepare_init(&w->log, on_log);
+    ev_set_priority(&w->log, EV_MINPRI);
+    ev_timer_init(&w->beat, on_beat, 0.02, 0.2);
+    ev_timer_init(&w->daily, on_daily, 0.5, 0.);
+    ev_signal_init(&w->term, on_term, SIGTERM);
+    ev_signal_init(&w->hup, on_hup, SIGHUP);
+    w->offload.data = w->beat.data = w->daily.data = w->term.data = w->hup.data = w;
+    ev_io_start(w->loop, &w->offload);
+    ev_prepare_start(w->loop, &w->log);
+    ev_timer_start(w->loop, &w->beat);
+    if (w->slot == 0)
+        ev_timer_start(w->loop, &w->daily);
+    ev_signal_start(w->loop, &w->term);
+    ev_signal_start(w->loop, &w->hup);
+}
+
+static bool build(struct worker *w, const int *fds)
+{
+    if (!make_store(w))
+        return false;
+    set_service(w);
+    const struct rule_keeper_settings rules = {w->config.rules, w->config.listen_public_text,
+                                               w->slot, w->service.posting, w->service.pool};
+    w->rules = rule_keeper_new(&rules);
+    if (w->rules == NULL)
+        return false;
+    rule_keeper_load(w->rules);
+    return make_listener(w, PUBLIC, fds[PUBLIC]) && make_listener(w, OPERATORS, fds[OPERATORS]);
+}
+
+/* "-": where the master logs. A file that can't be opened any more: there, too. */
+static void start_log(const struct config *config, int slot)
+{
+    bool is_stderr = strcmp(config->log_file, "-") == 0;
+    int fd = is_stderr ? -1
+                       : open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    log_start(fd < 0 ? STDERR_FILENO : fd, level_of(config->log_level), slot);
+    if (fd >= 0)
+        close(fd);
+}
+
+int worker_run(const struct config *config, const char *config_path, int slot, const int *fds,
+               struct supervisor_word *word)
+{
+    struct worker *w = memory_alloc(sizeof *w);
+    if (w == NULL)
+        return 1;
+    metrics_enter(slot);
+    start_log(config, slot);
+    srand((unsigned)getpid());
+    signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C reaches us, too: the master says when */
+    w->config = *config;
+    w->config_path = config_path;
+    w->slot = slot;
+    w->word = word;
+    w->loop = ev_default_loop(EVFLAG_AUTO);
+    if (w->loop == NULL || !build(w, fds)) {
+        log_message(LOG_ERROR, "worker_not_started", "out of memory or descriptors");
+        log_flush();
+        return 1;
+    }
+    start_watchers(w);
+    ev_run(w->loop, 0);
+    log_message(LOG_INFO, "worker_stopped", "drained");
+    log_flush();
+    return 0;
+}
