@@ -68,7 +68,8 @@ static bool ends_with(const char *name, const char *tail)
 
 enum interest { FILE_IGNORED, FILE_RULE, FILE_UNKNOWN };
 
-/* A rule file whose kind isn't known must not be passed over in silence: its author believes it counts. */
+/* A rule file whose kind isn't known must not be passed over in silence: its author believes it
+ * counts. */
 static enum interest interest_in(const char *name)
 {
     if (name[0] == '.' || !ends_with(name, ".lua") || ends_with(name, "_test.lua"))
@@ -132,7 +133,8 @@ static void take_entry(struct bundle *bundle, const char *name, struct bundle_re
     else if (bundle->file_count == BUNDLE_FILES_MAX)
         bundle_report_add(report, name, 0, 0, "more than %d rule files", BUNDLE_FILES_MAX);
     else if (strlen(name) >= BUNDLE_NAME_MAX)
-        bundle_report_add(report, name, 0, 0, "the name is over %d characters", BUNDLE_NAME_MAX - 1);
+        bundle_report_add(report, name, 0, 0, "the name is over %d characters",
+                          BUNDLE_NAME_MAX - 1);
     else
         snprintf(bundle->files[bundle->file_count++].name, BUNDLE_NAME_MAX, "%s", name);
 }

@@ -16,19 +16,20 @@ struct fee_facts {
     const char *kind; /* "transfer" */
     int64_t amount;   /* minor units, 1 .. 2^53-1 */
     currency currency;
-    int tier;         /* the payer's KYC tier, 0..3 */
-    bool own;         /* between two wallets of one owner */
+    int tier; /* the payer's KYC tier, 0..3 */
+    bool own; /* between two wallets of one owner */
 };
 
 enum fee_outcome {
     FEE_OK,
     FEE_DENIED, /* a rule says no; `reason` is for the customer */
-    FEE_FAILED  /* no rule, or one that makes no sense here: the movement is refused, it is never free */
+    FEE_FAILED  /* no rule, or one that makes no sense here: the movement is refused, it is never
+                   free */
 };
 
 struct fee_line {
-    char rule[64]; /* "transfer.p2p@3" */
-    char code[32]; /* "fee" */
+    char rule[64];  /* "transfer.p2p@3" */
+    char code[32];  /* "fee" */
     int64_t amount; /* >= 0 */
 };
 

@@ -64,8 +64,9 @@ static void check_keys(struct compile *c, lua_State *lua, int table, const char 
             find_fault(c, "slabs", "only named keys are known here: key = value");
         } else if (*at == NULL) {
             const char *near = locate_similar(key, known);
-            find_fault(c, key, "unknown key '%.40s'%s%s%s", key, near == NULL ? "" : "; did you mean '",
-                       near == NULL ? "" : near, near == NULL ? "" : "'?");
+            find_fault(c, key, "unknown key '%.40s'%s%s%s", key,
+                       near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+                       near == NULL ? "" : "'?");
         }
     }
 }
@@ -86,12 +87,12 @@ static bool read_text(struct compile *c, lua_State *lua, int table, const char *
     return good;
 }
 
-static bool read_integer(struct compile *c, lua_State *lua, int table, const char *key, int64_t most,
-                         int64_t *out)
+static bool read_integer(struct compile *c, lua_State *lua, int table, const char *key,
+                         int64_t most, int64_t *out)
 {
     raw_field(lua, table, key);
-    bool good = lua_isinteger(lua, -1) && lua_tointeger(lua, -1) >= 1 &&
-                lua_tointeger(lua, -1) <= most;
+    bool good =
+        lua_isinteger(lua, -1) && lua_tointeger(lua, -1) >= 1 && lua_tointeger(lua, -1) <= most;
     if (good)
         *out = lua_tointeger(lua, -1);
     else
@@ -171,8 +172,9 @@ static void read_applies(struct compile *c, lua_State *lua, int table)
     char kind[16] = "";
     bool own_given;
     if (raw_field(lua, table, "applies") != LUA_TTABLE) {
-        find_fault(c, "applies", "applies must say what the rule is for: { kind = \"transfer\", "
-                                 "currency = \"ZAR\" }");
+        find_fault(c, "applies",
+                   "applies must say what the rule is for: { kind = \"transfer\", "
+                   "currency = \"ZAR\" }");
         lua_pop(lua, 1);
         return;
     }
@@ -232,7 +234,8 @@ static void read_slab(struct compile *c, lua_State *lua, int i)
 static void read_slabs(struct compile *c, lua_State *lua, int table)
 {
     if (raw_field(lua, table, "slabs") != LUA_TTABLE) {
-        find_fault(c, "slabs", "slabs must be a list: { { upto = ..., flat = ... }, { rate = ... } }");
+        find_fault(c, "slabs",
+                   "slabs must be a list: { { upto = ..., flat = ... }, { rate = ... } }");
         lua_pop(lua, 1);
         return;
     }
@@ -288,9 +291,9 @@ static void check_largest(struct compile *c)
 
 static void read_rule(struct compile *c, lua_State *lua, int table)
 {
-    static const char *const known[] = {"id",      "version", "owner", "applies",
-                                        "mode",    "slabs",   "minimum", "cap",
-                                        "rounding", "may_exceed_amount", NULL};
+    static const char *const known[] = {
+        "id",      "version", "owner",    "applies",           "mode", "slabs",
+        "minimum", "cap",     "rounding", "may_exceed_amount", NULL};
     char id[48] = "";
     char owner[64];
     int64_t version = 0;

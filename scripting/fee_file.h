@@ -1,4 +1,5 @@
-/* A *.fee.lua file: run once in a sandbox, checked, compiled to a struct fee_rule. Nothing of Lua is left afterwards. */
+/* A *.fee.lua file: run once in a sandbox, checked, compiled to a struct fee_rule. Nothing of Lua
+ * is left afterwards. */
 #ifndef SCRIPTING_FEE_FILE_H
 #define SCRIPTING_FEE_FILE_H
 

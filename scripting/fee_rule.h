@@ -20,7 +20,7 @@ struct fee_rule {
     char name[64]; /* "transfer.p2p@3" */
     char kind[16];
     currency currency;
-    unsigned tiers; /* bit per tier */
+    unsigned tiers;  /* bit per tier */
     bool own, other; /* applies between own wallets, between those of two owners */
     bool graduated; /* each slab prices its part of the amount; else the one the whole falls into */
     bool may_exceed_amount;

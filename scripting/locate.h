@@ -4,7 +4,8 @@
 
 #include "base/slice.h"
 
-/* The `nth` (from 1) place where `key =` stands outside strings and comments. Line and column from 1; both 0: nowhere. */
+/* The `nth` (from 1) place where `key =` stands outside strings and comments. Line and column from
+ * 1; both 0: nowhere. */
 void locate_key(struct slice source, const char *key, int nth, int *line, int *column);
 
 /* The nearest of `known` (ended by NULL) to a misspelt word, or NULL when none is near. */

@@ -40,7 +40,8 @@ static struct sandbox *sandbox_of(lua_State *lua)
     return *(struct sandbox **)lua_getextraspace(lua);
 }
 
-/* Once the budget is spent, every further instruction raises again: nothing that catches one error gets away. */
+/* Once the budget is spent, every further instruction raises again: nothing that catches one error
+ * gets away. */
 static void count(lua_State *lua, lua_Debug *record)
 {
     struct sandbox *sandbox = sandbox_of(lua);
@@ -58,10 +59,12 @@ void sandbox_budget(struct sandbox *sandbox, int instructions)
     lua_sethook(sandbox->lua, count, LUA_MASKCOUNT, HOOK_EVERY);
 }
 
-/* What a rule may call: nothing here loops over more than it was given, and nothing allocates more than a message. */
+/* What a rule may call: nothing here loops over more than it was given, and nothing allocates more
+ * than a message. */
 static void open_allowed(lua_State *lua)
 {
-    static const char *const allowed[] = {"assert", "error", "ipairs", "select", "tostring", "type"};
+    static const char *const allowed[] = {"assert", "error",    "ipairs",
+                                          "select", "tostring", "type"};
     luaL_requiref(lua, "_G", luaopen_base, 1);
     lua_newtable(lua); /* the globals that rules see */
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -130,8 +133,7 @@ size_t sandbox_memory(const struct sandbox *sandbox)
 static void take_message(lua_State *lua, char message[SANDBOX_MESSAGE_MAX])
 {
     const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : NULL;
-    snprintf(message, SANDBOX_MESSAGE_MAX, "%s",
-             text == NULL ? "error object is no string" : text);
+    snprintf(message, SANDBOX_MESSAGE_MAX, "%s", text == NULL ? "error object is no string" : text);
     lua_pop(lua, 1);
 }
 

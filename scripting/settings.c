@@ -289,8 +289,9 @@ bool settings_read(const char *path, const struct settings_item *items, void *ou
 void settings_describe(const struct settings_item *items, struct bytes *out)
 {
     char open[PART_MAX] = "";
-    bytes_add_text(out, "-- Moolah's configuration: one Lua table. What is commented out is the default.\n"
-                        "return {\n");
+    bytes_add_text(
+        out, "-- Moolah's configuration: one Lua table. What is commented out is the default.\n"
+             "return {\n");
     for (const struct settings_item *item = items; item->path != NULL; item++) {
         const char *dot = strchr(item->path, '.');
         size_t length = dot == NULL ? 0 : (size_t)(dot - item->path);
@@ -303,8 +304,7 @@ void settings_describe(const struct settings_item *items, struct bytes *out)
         }
         const char *indent = length > 0 ? "        " : "    ";
         bytes_printf(out, "%s-- %s\n%s%s%s = %s,\n", indent, item->help, indent,
-                     item->otherwise == NULL ? "" : "-- ",
-                     dot == NULL ? item->path : dot + 1,
+                     item->otherwise == NULL ? "" : "-- ", dot == NULL ? item->path : dot + 1,
                      item->otherwise == NULL ? "\"...\"" : item->otherwise);
     }
     bytes_add_text(out, open[0] == '\0' ? "}\n" : "    },\n}\n");

@@ -1,6 +1,7 @@
-/* The configuration: a Lua file that returns one table, read into a C struct by a static list of what is known. All that is wrong is said at
- * once, with file and line. The file can do nothing but compute: env "NAME" reads the environment, file "PATH" a secret from a
- * file; nothing else is there. */
+/* The configuration: a Lua file that returns one table, read into a C struct by a static list of
+ * what is known. All that is wrong is said at once, with file and line. The file can do nothing but
+ * compute: env "NAME" reads the environment, file "PATH" a secret from a file; nothing else is
+ * there. */
 #ifndef SCRIPTING_SETTINGS_H
 #define SCRIPTING_SETTINGS_H
 
@@ -21,7 +22,7 @@ enum settings_kind {
 };
 
 struct settings_item {
-    const char *path;      /* "listen.public": a member of a table in the table */
+    const char *path; /* "listen.public": a member of a table in the table */
     enum settings_kind kind;
     size_t offset;         /* in the struct */
     const char *otherwise; /* the default as it would stand in the file; NULL: required */
@@ -29,7 +30,8 @@ struct settings_item {
     const char *help;
 };
 
-/* Read `path` into `out` by `items` (ended by a NULL path). Texts lie in the arena. False: the report says what is wrong. */
+/* Read `path` into `out` by `items` (ended by a NULL path). Texts lie in the arena. False: the
+ * report says what is wrong. */
 bool settings_read(const char *path, const struct settings_item *items, void *out,
                    struct arena *arena, struct bundle_report *report);
 

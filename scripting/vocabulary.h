@@ -1,5 +1,6 @@
-/* The words of rule files: `fee { ... }`, amounts (`ZAR "100.00"`) and rates (`pct "0.90"`). They become integers at load; digits are
- * checked against the currency. Each is a small table: {amount=, code=} or {ppm=}. */
+/* The words of rule files: `fee { ... }`, amounts (`ZAR "100.00"`) and rates (`pct "0.90"`). They
+ * become integers at load; digits are checked against the currency. Each is a small table:
+ * {amount=, code=} or {ppm=}. */
 #ifndef SCRIPTING_VOCABULARY_H
 #define SCRIPTING_VOCABULARY_H
 
@@ -14,7 +15,8 @@ struct lua_State;
 /* Give the globals table the words. Currencies come on demand: any ISO 4217 code is one. */
 void vocabulary_open(struct lua_State *lua);
 
-/* "100", "100.5", "100.50" with at most `digits` decimals, as an integer of 10^-digits. Not negative. False: it's none, or too large. */
+/* "100", "100.5", "100.50" with at most `digits` decimals, as an integer of 10^-digits. Not
+ * negative. False: it's none, or too large. */
 bool vocabulary_decimal(struct slice text, int digits, int64_t *out);
 
 /* Push true when the value at `at` is what the last `fee { }` made. */

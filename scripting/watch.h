@@ -1,5 +1,6 @@
-/* Has a folder of rules changed? Asked every so often (200 ms): by names, sizes, times and inodes. A change counts once the folder has stayed the same for one more
- * look, so that a save of several files, or half of one, settles first. */
+/* Has a folder of rules changed? Asked every so often (200 ms): by names, sizes, times and inodes.
+ * A change counts once the folder has stayed the same for one more look, so that a save of several
+ * files, or half of one, settles first. */
 #ifndef SCRIPTING_WATCH_H
 #define SCRIPTING_WATCH_H
 

@@ -6,11 +6,11 @@
 #include "scripting/settings.h"
 
 #define AT(member) offsetof(struct config, member)
-#define RATE(name, member, rate_text, burst_text, help)                                            \
-    {name "_per_second", SETTINGS_NUMBER, AT(member.per_second), rate_text, 0.001, 1e6, help},     \
-    {                                                                                              \
-        name "_burst", SETTINGS_INTEGER, AT(member.burst), burst_text, 1, 1e6,                     \
-            "... and so many at once"                                                              \
+#define RATE(name, member, rate_text, burst_text, help)                                        \
+    {name "_per_second", SETTINGS_NUMBER, AT(member.per_second), rate_text, 0.001, 1e6, help}, \
+    {                                                                                          \
+        name "_burst", SETTINGS_INTEGER, AT(member.burst), burst_text, 1, 1e6,                 \
+            "... and so many at once"                                                          \
     }
 
 static const struct settings_item items[] = {
@@ -20,7 +20,8 @@ static const struct settings_item items[] = {
      "connections per worker for everything but posting"},
     {"posting.lanes", SETTINGS_INTEGER, AT(posting_lanes), "2", 1, 16,
      "batches in flight per worker: a connection each"},
-    {"posting.batch", SETTINGS_INTEGER, AT(batch_max), "256", 1, 2048, "orders in a batch, at most"},
+    {"posting.batch", SETTINGS_INTEGER, AT(batch_max), "256", 1, 2048,
+     "orders in a batch, at most"},
     {"posting.queue", SETTINGS_INTEGER, AT(queue_max), "20000", 2048, 1000000,
      "orders that wait, at most"},
     {"posting.deadline_ms", SETTINGS_INTEGER, AT(posting_deadline_ms), "5000", 100, 60000,
@@ -37,7 +38,8 @@ static const struct settings_item items[] = {
      "networks whose connections begin with a PROXY v2 header"},
     {"workers", SETTINGS_INTEGER, AT(workers), "0", 0, 256, "worker processes; 0: one per core"},
     {"stripe_first", SETTINGS_INTEGER, AT(stripe_first), "0", 0, 4000,
-     "of this server's system accounts: servers on one database each take their own, workers x lanes apart"},
+     "of this server's system accounts: servers on one database each take their own, workers x "
+     "lanes apart"},
     {"tls.certificate", SETTINGS_TEXT, AT(certificate), NULL, 0, 0, "PEM, chain in order"},
     {"tls.key", SETTINGS_TEXT, AT(key), NULL, 0, 0, "PEM, readable by nobody else"},
     {"tls.client_ca", SETTINGS_TEXT, AT(client_ca), "nil", 0, 0,
@@ -55,7 +57,8 @@ static const struct settings_item items[] = {
      "requests at once per connection"},
     {"limits.handshake_s", SETTINGS_INTEGER, AT(handshake_timeout_s), "10", 1, 600,
      "for PROXY header and TLS handshake"},
-    {"limits.headers_s", SETTINGS_INTEGER, AT(header_timeout_s), "10", 1, 600, "for a request's headers"},
+    {"limits.headers_s", SETTINGS_INTEGER, AT(header_timeout_s), "10", 1, 600,
+     "for a request's headers"},
     {"limits.body_s", SETTINGS_INTEGER, AT(body_timeout_s), "20", 1, 600, "for a request's body"},
     {"limits.request_s", SETTINGS_INTEGER, AT(request_timeout_s), "10", 1, 600,
      "until a request is answered, with 503 at the latest"},
@@ -68,8 +71,10 @@ static const struct settings_item items[] = {
     RATE("rates.sign_in_phone", sign_in_phone, "0.05", "8", "tries to sign in per phone number"),
     RATE("rates.sign_in_ip", sign_in_ip, "1", "30", "tries to sign in per IP address"),
     RATE("rates.sign_up_ip", sign_up_ip, "0.2", "10", "sign-ups per IP address"),
-    RATE("rates.lookup_user", lookup_user, "0.2", "20", "recipients by phone per user, and codes tried"),
-    {"sign_in_days", SETTINGS_INTEGER, AT(sign_in_days), "30", 1, 3650, "an access token's lifetime"},
+    RATE("rates.lookup_user", lookup_user, "0.2", "20",
+         "recipients by phone per user, and codes tried"),
+    {"sign_in_days", SETTINGS_INTEGER, AT(sign_in_days), "30", 1, 3650,
+     "an access token's lifetime"},
     {"currencies", SETTINGS_LIST, AT(currencies_text), "{ \"ZAR\" }", 0, 0,
      "ISO 4217; the first is a new user's"},
     {"log.file", SETTINGS_TEXT, AT(log_file), "\"-\"", 0, 0, "\"-\" is standard error"},

@@ -1,4 +1,5 @@
-/* The server's configuration: every setting there is (config.c), read from one Lua file. `moolahd --describe-config` prints it. */
+/* The server's configuration: every setting there is (config.c), read from one Lua file. `moolahd
+ * --describe-config` prints it. */
 #ifndef CONFIG_H
 #define CONFIG_H
 

@@ -28,7 +28,8 @@ static const char help[] =
     "moolahd: the wallet transaction server\n"
     "\n"
     "  moolahd --config FILE            serve\n"
-    "  moolahd --config FILE --check    check configuration, certificate and rules, and say what is wrong\n"
+    "  moolahd --config FILE --check    check configuration, certificate and rules, and say what "
+    "is wrong\n"
     "  moolahd --describe-config        a configuration with every setting and its default\n"
     "  moolahd --version\n"
     "\n"
@@ -172,9 +173,9 @@ static int start(const char *config_path, bool check, char **argv)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"config", required_argument, NULL, 'c'},    {"check", no_argument, NULL, 'k'},
         {"describe-config", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+        {"version", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
     };
     const char *config_path = NULL;
     bool check = false;

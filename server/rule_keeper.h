@@ -1,4 +1,5 @@
-/* Keeps a worker's rules: loads the folder, watches it, swaps a good bundle in and keeps the old one when the new one is refused. */
+/* Keeps a worker's rules: loads the folder, watches it, swaps a good bundle in and keeps the old
+ * one when the new one is refused. */
 #ifndef RULE_KEEPER_H
 #define RULE_KEEPER_H
 
@@ -23,7 +24,8 @@ void rule_keeper_free(struct rule_keeper *keeper);
 /* Load now. False: refused, the old bundle (if any) goes on. */
 bool rule_keeper_load(struct rule_keeper *keeper);
 
-/* Every 200 ms: load when the folder has changed; note what is still to be noted in the database. */
+/* Every 200 ms: load when the folder has changed; note what is still to be noted in the database.
+ */
 void rule_keeper_poll(struct rule_keeper *keeper);
 
 #endif

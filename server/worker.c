@@ -313,8 +313,8 @@ static bool build(struct worker *w, const int *fds)
 static void start_log(const struct config *config, int slot)
 {
     bool is_stderr = strcmp(config->log_file, "-") == 0;
-    int fd = is_stderr ? -1
-                       : open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    int fd =
+        is_stderr ? -1 : open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     log_start(fd < 0 ? STDERR_FILENO : fd, level_of(config->log_level), slot);
     if (fd >= 0)
         close(fd);

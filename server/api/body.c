@@ -40,7 +40,8 @@ static bool is_json(struct slice type)
         rest.at++;
         rest.length--;
     }
-    return rest.length == 0 || (rest.length == 13 && strncasecmp(rest.at, "charset=utf-8", 13) == 0);
+    return rest.length == 0 ||
+           (rest.length == 13 && strncasecmp(rest.at, "charset=utf-8", 13) == 0);
 }
 
 /* Characters of valid UTF-8 (the parser saw to that); -1: a control character is among them. */
@@ -107,7 +108,8 @@ static void read_amount(struct call *call, const struct body_field *field, const
                         int64_t *out)
 {
     if (json_kind(value) != JSON_INTEGER)
-        fault(call, field->name, "type", "must be an integer of minor units, such as 10000 for 100.00");
+        fault(call, field->name, "type",
+              "must be an integer of minor units, such as 10000 for 100.00");
     else if (!money_is_amount(json_integer(value)))
         fault(call, field->name, "range", "must be from 1 to 9007199254740991");
     else

@@ -1,4 +1,5 @@
-/* Reading a request's JSON body into C: strict, and every fault is told with a pointer to its field. */
+/* Reading a request's JSON body into C: strict, and every fault is told with a pointer to its
+ * field. */
 #ifndef API_BODY_H
 #define API_BODY_H
 
@@ -6,13 +7,13 @@
 #include "base/uuid.h"
 
 enum body_kind {
-    BODY_TEXT,      /* struct slice: min..max characters, no control characters */
-    BODY_SECRET,    /* struct slice: the same, and never part of a hash that is stored */
-    BODY_PHONE,     /* struct slice: E.164, + and 8 to 15 digits */
-    BODY_AMOUNT,    /* int64_t: 1 .. 2^53-1 */
-    BODY_CURRENCY,  /* currency: an ISO 4217 code */
-    BODY_WALLET,    /* struct uuid: wal_... */
-    BODY_RECIPIENT  /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
+    BODY_TEXT,     /* struct slice: min..max characters, no control characters */
+    BODY_SECRET,   /* struct slice: the same, and never part of a hash that is stored */
+    BODY_PHONE,    /* struct slice: E.164, + and 8 to 15 digits */
+    BODY_AMOUNT,   /* int64_t: 1 .. 2^53-1 */
+    BODY_CURRENCY, /* currency: an ISO 4217 code */
+    BODY_WALLET,   /* struct uuid: wal_... */
+    BODY_RECIPIENT /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
 };
 
 /* Where money goes. A phone: wallet is nil until somebody has looked it up. */
@@ -24,16 +25,17 @@ struct body_recipient {
 struct body_field {
     const char *name;
     enum body_kind kind;
-    bool required; /* an optional one may be absent or null, and stays as it was */
-    size_t offset; /* of its value in the operation */
+    bool required;   /* an optional one may be absent or null, and stays as it was */
+    size_t offset;   /* of its value in the operation */
     size_t min, max; /* of texts, in characters */
 };
 
-/* Read the whole body by `fields` (ended by a NULL name) into `out`. False: call is refused, with 400 or 415. The texts lie in the
- * request's arena. */
+/* Read the whole body by `fields` (ended by a NULL name) into `out`. False: call is refused, with
+ * 400 or 415. The texts lie in the request's arena. */
 bool body_read(struct call *call, const struct body_field *fields, void *out);
 
-/* SHA-256 over method, path and what the fields say: equal for equal requests, however their JSON is laid out. */
+/* SHA-256 over method, path and what the fields say: equal for equal requests, however their JSON
+ * is laid out. */
 void body_hash(const struct call *call, const struct body_field *fields, const void *out,
                uint8_t hash[32]);
 

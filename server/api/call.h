@@ -1,12 +1,13 @@
-/* A call: what every endpoint's operation embeds first. Its flow, the request it answers, and the gate's answer.
+/* A call: what every endpoint's operation embeds first. Its flow, the request it answers, and the
+ * gate's answer.
  *
  *     struct show_me {
  *         struct call call;
  *         struct users_question user;
  *     };
  *
- * Operations live in the request's arena and are never freed by themselves. Every step that ends the request leaves a response
- * behind and returns FLOW_DONE; the flow's end sends it. */
+ * Operations live in the request's arena and are never freed by themselves. Every step that ends
+ * the request leaves a response behind and returns FLOW_DONE; the flow's end sends it. */
 #ifndef API_CALL_H
 #define API_CALL_H
 
@@ -21,7 +22,7 @@ struct call {
     struct request *request;
     struct service *service;
     struct gate_question gate;
-    struct problem problem;   /* what call_refuse sends */
+    struct problem problem; /* what call_refuse sends */
     bool refused;
 };
 
@@ -38,10 +39,12 @@ struct call *call_of(struct flow *flow);
 /* For a step that asked something: go on with the next one. Called by answers. */
 void call_resume(struct call *call);
 
-/* Answer with a problem. `call->problem` may have been given fields and extras before. Returns FLOW_DONE. */
+/* Answer with a problem. `call->problem` may have been given fields and extras before. Returns
+ * FLOW_DONE. */
 enum flow_verdict call_refuse(struct call *call, enum problem_code code, const char *detail);
 
-/* One more faulty field for call->problem. `pointer` must outlive the request: a literal, or in its arena. */
+/* One more faulty field for call->problem. `pointer` must outlive the request: a literal, or in its
+ * arena. */
 void call_add_field(struct call *call, struct slice pointer, const char *code, const char *detail);
 
 /* What a question's outcome means when it isn't PG_OK. Returns FLOW_DONE. */
@@ -50,7 +53,8 @@ enum flow_verdict call_refuse_outcome(struct call *call, enum pg_outcome outcome
 /* Answer JSON that `body` holds. Returns FLOW_DONE. */
 enum flow_verdict call_answer(struct call *call, int status, const struct bytes *body);
 
-/* The same for a GET whose answer has an ETag (of its content): 304 when the caller has it already. */
+/* The same for a GET whose answer has an ETag (of its content): 304 when the caller has it already.
+ */
 enum flow_verdict call_answer_tagged(struct call *call, const struct bytes *body);
 
 enum flow_verdict call_answer_nothing(struct call *call); /* 204 */
@@ -71,6 +75,7 @@ struct uuid call_path_id(const struct call *call, size_t index, const char *pref
 const struct uuid *call_caller(const struct call *call);
 
 /* A line in the log about something that happened: event, caller, and up to one id. */
-void call_log(const struct call *call, const char *event, const char *prefix, const struct uuid *id);
+void call_log(const struct call *call, const char *event, const char *prefix,
+              const struct uuid *id);
 
 #endif

@@ -69,7 +69,8 @@ static enum flow_verdict hash_new(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
     if (!op->work.good) {
-        call_add_field(&op->call, SLICE("/current_password"), "wrong", "is not the current password");
+        call_add_field(&op->call, SLICE("/current_password"), "wrong",
+                       "is not the current password");
         return call_refuse(&op->call, PROBLEM_FORBIDDEN, NULL);
     }
     op->work.password = op->fresh;

@@ -1,5 +1,6 @@
-/* POST /v1/me/totp: a second factor, in two calls. `{}` makes a secret and answers it once; `{"code":"123456"}` proves that the app
- * has it, and from then on every sign-in asks for a code. */
+/* POST /v1/me/totp: a second factor, in two calls. `{}` makes a secret and answers it once;
+ * `{"code":"123456"}` proves that the app has it, and from then on every sign-in asks for a code.
+ */
 #include <stddef.h>
 
 #include "api/body.h"
@@ -66,7 +67,8 @@ static enum flow_verdict ask_enable(struct flow *flow)
     if (op->code.at == NULL)
         return FLOW_NEXT;
     if (!op->question.found || !op->question.has_totp_secret || op->question.user.totp_enabled ||
-        !crypto_totp_verify(op->question.totp_secret, clock_now() / CLOCK_SECOND, op->code, &step)) {
+        !crypto_totp_verify(op->question.totp_secret, clock_now() / CLOCK_SECOND, op->code,
+                            &step)) {
         call_add_field(&op->call, SLICE("/code"), "wrong", "is not a code of the secret just made");
         return call_refuse(&op->call, PROBLEM_FORBIDDEN, NULL);
     }
@@ -101,8 +103,12 @@ static enum flow_verdict report(struct flow *flow)
 }
 
 static const struct flow_step steps[] = {
-    {"read_body", read_body},   {"ask_gate", call_ask_gate}, {"check_gate", call_check_user},
-    {"ask_secret", ask_secret}, {"ask_enable", ask_enable},  {"report", report},
+    {"read_body", read_body},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_secret", ask_secret},
+    {"ask_enable", ask_enable},
+    {"report", report},
     {NULL, NULL},
 };
 

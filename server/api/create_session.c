@@ -1,4 +1,5 @@
-/* POST /v1/sessions: sign in. Whether a phone number is known can't be told from the answer, nor from its time. */
+/* POST /v1/sessions: sign in. Whether a phone number is known can't be told from the answer, nor
+ * from its time. */
 #include <stddef.h>
 
 #include "api/body.h"
@@ -48,7 +49,8 @@ static enum flow_verdict read_body(struct flow *flow)
     if (!call_expect_no_query(&op->call) || !idempotency_read(&op->call, false, &op->key) ||
         !body_read(&op->call, fields, op))
         return FLOW_DONE;
-    op->call.request->authorization = (struct slice){NULL, 0}; /* an old token doesn't matter here */
+    op->call.request->authorization =
+        (struct slice){NULL, 0}; /* an old token doesn't matter here */
     op->call.gate.extra = GATE_SIGN_IN;
     op->call.gate.phone = op->phone;
     op->question.arena = &op->call.request->arena;
@@ -79,7 +81,8 @@ static enum flow_verdict verify_password(struct flow *flow)
 
 static enum flow_verdict refuse_sign_in(struct create_session *op)
 {
-    call_log(&op->call, "sign_in_failed", "usr_", op->question.found ? &op->question.user.id : NULL);
+    call_log(&op->call, "sign_in_failed", "usr_",
+             op->question.found ? &op->question.user.id : NULL);
     return call_refuse(&op->call, PROBLEM_SIGN_IN_FAILED, NULL);
 }
 
@@ -93,7 +96,8 @@ static bool check_totp(struct create_session *op, int64_t *step)
            crypto_totp_verify(op->question.totp_secret, clock_now() / CLOCK_SECOND, op->totp, step);
 }
 
-/* What the client calls itself: printable ASCII only, it goes into the database and onto screens. */
+/* What the client calls itself: printable ASCII only, it goes into the database and onto screens.
+ */
 static struct slice device_name(struct create_session *op)
 {
     struct slice agent = op->call.request->user_agent;

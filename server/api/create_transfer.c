@@ -50,7 +50,8 @@ static void recipient_found(struct users_question *question)
     call_resume(&op->call);
 }
 
-/* A phone number's wallet. Nobody's: posting refuses it, so that the refusal is remembered under the key. */
+/* A phone number's wallet. Nobody's: posting refuses it, so that the refusal is remembered under
+ * the key. */
 static enum flow_verdict ask_recipient(struct flow *flow)
 {
     struct create_transfer *op = from_flow(flow);

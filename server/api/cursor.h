@@ -1,4 +1,5 @@
-/* The opaque `after` of a list: where the next page begins, signed, so that nobody makes one up. It holds for one wallet. */
+/* The opaque `after` of a list: where the next page begins, signed, so that nobody makes one up. It
+ * holds for one wallet. */
 #ifndef API_CURSOR_H
 #define API_CURSOR_H
 

@@ -61,12 +61,10 @@ static enum flow_verdict report(struct flow *flow)
 }
 
 static const struct flow_step steps[] = {
-    {"ask_gate", call_ask_gate},
-    {"check_gate", call_check_user},
+    {"ask_gate", call_ask_gate}, {"check_gate", call_check_user},
     {"ask_revoke", ask_revoke}, /* PostgreSQL */
     {"tell_cache", tell_cache}, /* Redis */
-    {"report", report},
-    {NULL, NULL},
+    {"report", report},          {NULL, NULL},
 };
 
 void delete_session(void *owner, struct request *request)

@@ -73,8 +73,11 @@ static enum flow_verdict report(struct flow *flow)
 }
 
 static const struct flow_step steps[] = {
-    {"ask_gate", call_ask_gate}, {"check_gate", call_check_user}, {"ask_list", ask_list},
-    {"report", report},          {NULL, NULL},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_list", ask_list},
+    {"report", report},
+    {NULL, NULL},
 };
 
 void list_sessions(void *owner, struct request *request)

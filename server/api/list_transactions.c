@@ -81,14 +81,12 @@ static const char *read_to(struct list_transactions *op, struct slice value)
 
 static const char *read_min(struct list_transactions *op, struct slice value)
 {
-    return parse_number(value, 0, MONEY_MAX, &op->filter.min_amount) ? NULL
-                                                                     : "must be an amount";
+    return parse_number(value, 0, MONEY_MAX, &op->filter.min_amount) ? NULL : "must be an amount";
 }
 
 static const char *read_max(struct list_transactions *op, struct slice value)
 {
-    return parse_number(value, 0, MONEY_MAX, &op->filter.max_amount) ? NULL
-                                                                     : "must be an amount";
+    return parse_number(value, 0, MONEY_MAX, &op->filter.max_amount) ? NULL : "must be an amount";
 }
 
 static const char *read_counterparty(struct list_transactions *op, struct slice value)

@@ -1,4 +1,5 @@
-/* What every endpoint that moves money has in common: an order, the wait for posting, and what its outcome means. */
+/* What every endpoint that moves money has in common: an order, the wait for posting, and what its
+ * outcome means. */
 #ifndef API_MOVEMENT_H
 #define API_MOVEMENT_H
 

@@ -54,7 +54,8 @@ static bool is_operator(const struct service *service, const struct request *req
     struct slice text = request->authorization;
     if (request->has_client_certificate)
         return true;
-    if (!service->settings.has_operator_token || text.length < 8 || memcmp(text.at, "Bearer ", 7) != 0)
+    if (!service->settings.has_operator_token || text.length < 8 ||
+        memcmp(text.at, "Bearer ", 7) != 0)
         return false;
     crypto_sha256((struct slice){text.at + 7, text.length - 7}, hash);
     return crypto_equal(hash, service->settings.operator_token_hash, sizeof hash);

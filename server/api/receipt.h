@@ -8,7 +8,8 @@
 #include "store/users.h"
 #include "store/wallets.h"
 
-/* An order's answer, for posting_order.render: a receipt, or the refusal as a problem. `order` is part of a struct receipt_order. */
+/* An order's answer, for posting_order.render: a receipt, or the refusal as a problem. `order` is
+ * part of a struct receipt_order. */
 struct receipt_order {
     struct posting_order order;
     struct uuid request_id;

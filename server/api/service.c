@@ -52,7 +52,8 @@ static int public_count(void)
     return count;
 }
 
-/* The place of a route's series: public ones, then operators', then one for requests that found none. */
+/* The place of a route's series: public ones, then operators', then one for requests that found
+ * none. */
 static int place_of(const struct route *route)
 {
     int count = public_count();
@@ -122,7 +123,8 @@ static void write_hex_id(struct json_writer *writer, const uint8_t id[16])
     json_write_text(writer, text);
 }
 
-/* One line per request: which route, never the path itself (it may hold what doesn't belong into logs). */
+/* One line per request: which route, never the path itself (it may hold what doesn't belong into
+ * logs). */
 static void write_line(const struct request *request, int64_t duration)
 {
     char id[UUID_TEXT_MAX];

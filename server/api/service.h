@@ -1,4 +1,5 @@
-/* What the endpoints are served with, the route tables, and the common beginning and end of every request. */
+/* What the endpoints are served with, the route tables, and the common beginning and end of every
+ * request. */
 #ifndef API_SERVICE_H
 #define API_SERVICE_H
 
@@ -14,10 +15,10 @@ struct pg_pool;
 struct posting_queue;
 
 struct service_settings {
-    currency currency;             /* of a new user's first wallet */
-    const currency *currencies;    /* all that are served; ended by 0 */
+    currency currency;          /* of a new user's first wallet */
+    const currency *currencies; /* all that are served; ended by 0 */
     int64_t sign_in_lifetime_us;
-    int64_t posting_deadline_us;   /* an order that isn't batched by then is refused */
+    int64_t posting_deadline_us; /* an order that isn't batched by then is refused */
     uint8_t cursor_key[32];
     uint8_t operator_token_hash[32]; /* SHA-256 */
     bool has_operator_token;

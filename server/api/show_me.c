@@ -68,8 +68,11 @@ static enum flow_verdict report(struct flow *flow)
 }
 
 static const struct flow_step show_steps[] = {
-    {"ask_gate", call_ask_gate}, {"check_gate", call_check_user}, {"ask_user", ask_user},
-    {"report", report},          {NULL, NULL},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_user", ask_user},
+    {"report", report},
+    {NULL, NULL},
 };
 
 static const struct flow_step update_steps[] = {

@@ -31,8 +31,7 @@ static struct wallet_call *from_flow(struct flow *flow)
 static void answered(struct wallets_question *question)
 {
     struct wallet_call *op =
-        (struct wallet_call *)(void *)((char *)question -
-                                        offsetof(struct wallet_call, question));
+        (struct wallet_call *)(void *)((char *)question - offsetof(struct wallet_call, question));
     call_resume(&op->call);
 }
 
@@ -53,7 +52,8 @@ static enum flow_verdict ask_list(struct flow *flow)
     if (!call_expect_no_query(&op->call))
         return FLOW_DONE;
     prepare(op);
-    return wait_for(op, wallets_list(op->call.service->pool, call_caller(&op->call), &op->question));
+    return wait_for(op,
+                    wallets_list(op->call.service->pool, call_caller(&op->call), &op->question));
 }
 
 static enum flow_verdict report_list(struct flow *flow)
@@ -156,13 +156,19 @@ static enum flow_verdict report_created(struct flow *flow)
 }
 
 static const struct flow_step list_steps[] = {
-    {"ask_gate", call_ask_gate}, {"check_gate", call_check_user}, {"ask_list", ask_list},
-    {"report_list", report_list}, {NULL, NULL},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_list", ask_list},
+    {"report_list", report_list},
+    {NULL, NULL},
 };
 
 static const struct flow_step show_steps[] = {
-    {"ask_gate", call_ask_gate}, {"check_gate", call_check_user}, {"ask_one", ask_one},
-    {"report_one", report_one},  {NULL, NULL},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_one", ask_one},
+    {"report_one", report_one},
+    {NULL, NULL},
 };
 
 static const struct flow_step create_steps[] = {

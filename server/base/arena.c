@@ -96,8 +96,8 @@ static size_t next_block_size(const struct arena *arena)
     return doubled < LARGEST_BLOCK ? doubled : LARGEST_BLOCK;
 }
 
-/* A block with `size` bytes free; a piece too large for an ordinary one gets a block of its own, put behind
- * the newest so that the rest of that one stays in use. */
+/* A block with `size` bytes free; a piece too large for an ordinary one gets a block of its own,
+ * put behind the newest so that the rest of that one stays in use. */
 static struct arena_block *add_block(struct arena *arena, size_t size)
 {
     size_t ordinary = next_block_size(arena) - sizeof(struct arena_block);

@@ -1,6 +1,7 @@
 /* One arena per request: allocate freely, free everything at once at the end.
- * Blocks come from memory_alloc, first one of 2 KiB, doubling up to 64 KiB; a larger piece gets a block
- * of its own. Not thread-safe. Under AddressSanitizer the unused rest of a block is poisoned. */
+ * Blocks come from memory_alloc, first one of 2 KiB, doubling up to 64 KiB; a larger piece gets a
+ * block of its own. Not thread-safe. Under AddressSanitizer the unused rest of a block is poisoned.
+ */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 

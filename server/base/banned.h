@@ -1,7 +1,7 @@
 /* Functions that must not be used: force-included into every source, so a use doesn't compile.
- * Each has a bounded or checked sister: snprintf, memcpy with a length, strtoll with errno, bytes_*.
- * Macros rather than `#pragma GCC poison`, because wolfSSL's headers name some of them in macros that
- * nobody expands; a poisoned name fails there already. After git's banned.h. */
+ * Each has a bounded or checked sister: snprintf, memcpy with a length, strtoll with errno,
+ * bytes_*. Macros rather than `#pragma GCC poison`, because wolfSSL's headers name some of them in
+ * macros that nobody expands; a poisoned name fails there already. After git's banned.h. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 

@@ -131,7 +131,8 @@ void bytes_add_int(struct bytes *bytes, int64_t number)
         bytes_add_uint(bytes, (uint64_t)number);
         return;
     }
-    /* Both parts or nothing: a lone sign would be a wrong number to who forgets to look at failed. */
+    /* Both parts or nothing: a lone sign would be a wrong number to who forgets to look at failed.
+     */
     if (!bytes_reserve(bytes, 2))
         return;
     bytes_add_char(bytes, '-');

@@ -1,5 +1,5 @@
-/* A growing buffer. Appending never returns an error: a failed allocation sets `failed`, further appends
- * do nothing, and whoever uses the result asks once, at the end. */
+/* A growing buffer. Appending never returns an error: a failed allocation sets `failed`, further
+ * appends do nothing, and whoever uses the result asks once, at the end. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 

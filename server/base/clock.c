@@ -158,7 +158,8 @@ static bool take_offset(struct slice *text, int64_t *us)
 
     if (!behind && !take_char(text, '+', '+'))
         return false;
-    if (!take_number(text, 2, &hour) || !take_char(text, ':', ':') || !take_number(text, 2, &minute))
+    if (!take_number(text, 2, &hour) || !take_char(text, ':', ':') ||
+        !take_number(text, 2, &minute))
         return false;
     if (hour > 23 || minute > 59)
         return false;

@@ -16,7 +16,8 @@ int64_t clock_monotonic(void); /* microseconds that never jump, for durations an
 /* RFC 3339 in UTC with six decimals. Years 1970..9999; others are clamped. */
 void clock_format(int64_t unix_us, char text[CLOCK_TEXT_MAX]);
 
-/* RFC 3339 with `Z` or a numeric offset, 0..6 decimals; false on anything else, also on 31 February. */
+/* RFC 3339 with `Z` or a numeric offset, 0..6 decimals; false on anything else, also on 31
+ * February. */
 bool clock_parse(struct slice text, int64_t *unix_us);
 
 #endif

@@ -104,8 +104,9 @@ static bool hotp(const uint8_t *secret, uint64_t counter, uint32_t *value)
 
     const uint8_t *at = mac + (mac[WC_SHA_DIGEST_SIZE - 1] & 15);
 
-    *value = ((uint32_t)(at[0] & 0x7f) << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]) %
-             TOTP_MODULUS;
+    *value =
+        ((uint32_t)(at[0] & 0x7f) << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]) %
+        TOTP_MODULUS;
     return true;
 }
 
@@ -141,7 +142,8 @@ bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t u
 
 void crypto_base64url(const void *data, size_t length, char *out)
 {
-    sodium_bin2base64(out, sodium_base64_encoded_len(length, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+    sodium_bin2base64(out,
+                      sodium_base64_encoded_len(length, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
                       data, length, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 

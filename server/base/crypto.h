@@ -1,5 +1,5 @@
-/* Hashes, random bytes, passwords, one-time codes. Users: tokens, gate, sign-in. The only other user of
- * wolfCrypt than net/, the only one of libsodium. */
+/* Hashes, random bytes, passwords, one-time codes. Users: tokens, gate, sign-in. The only other
+ * user of wolfCrypt than net/, the only one of libsodium. */
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H
 
@@ -22,12 +22,13 @@ void crypto_hmac_sha256(struct slice key, struct slice text, uint8_t mac[CRYPTO_
 /* Same time whatever the difference; lengths are not secret. */
 bool crypto_equal(const void *a, const void *b, size_t length);
 
-/* argon2id. Blocks for ~25 ms of CPU at 19 MiB and t=2 (OWASP): only on the thread pool. False: no memory. */
+/* argon2id. Blocks for ~25 ms of CPU at 19 MiB and t=2 (OWASP): only on the thread pool. False: no
+ * memory. */
 bool crypto_password_hash(struct slice password, char encoded[CRYPTO_PASSWORD_HASH_MAX]);
 bool crypto_password_verify(struct slice password, const char *encoded);
 
-/* RFC 6238 over SHA-1, 6 digits, 30 s. Accepts the step of `unix_seconds` and one beside it; `*step` is the one
- * that matched, to be remembered so that a code counts once. */
+/* RFC 6238 over SHA-1, 6 digits, 30 s. Accepts the step of `unix_seconds` and one beside it;
+ * `*step` is the one that matched, to be remembered so that a code counts once. */
 bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t unix_seconds,
                         struct slice code, int64_t *step);
 

@@ -5,7 +5,8 @@
 
 #define CODE(a, b, c) (((currency)(a) << 16) | ((currency)(b) << 8) | (currency)(c))
 
-/* ISO 4217 list one (2024), active national currencies. Most have two digits; those that don't stand in `odd`. */
+/* ISO 4217 list one (2024), active national currencies. Most have two digits; those that don't
+ * stand in `odd`. */
 static const char codes[][4] = {
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT",
     "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD",

@@ -7,7 +7,8 @@
 
 #include "base/slice.h"
 
-/* Three capital letters as one number, so that currencies compare with ==: "ZAR" is 0x5A4152. 0 is none. */
+/* Three capital letters as one number, so that currencies compare with ==: "ZAR" is 0x5A4152. 0 is
+ * none. */
 typedef uint32_t currency;
 
 #define CURRENCY_ZAR ((currency)0x5A4152)

@@ -1,9 +1,10 @@
-/* A flow: a request's steps, in a table, run by a tiny runner. A step asks (FLOW_WAIT: somebody will call flow_resume) or
- * decides (FLOW_NEXT), or ends it (FLOW_DONE). A step is a plain function that runs to its end.
+/* A flow: a request's steps, in a table, run by a tiny runner. A step asks (FLOW_WAIT: somebody
+ * will call flow_resume) or decides (FLOW_NEXT), or ends it (FLOW_DONE). A step is a plain function
+ * that runs to its end.
  *
- * Rules, asserted: flow_resume only while waiting, never from inside a step (never call back from inside the call that asked).
- * A flow that waits is never freed: when its client leaves or its deadline passes it is abandoned, goes on
- * to its end, and `finished` is called exactly once. */
+ * Rules, asserted: flow_resume only while waiting, never from inside a step (never call back from
+ * inside the call that asked). A flow that waits is never freed: when its client leaves or its
+ * deadline passes it is abandoned, goes on to its end, and `finished` is called exactly once. */
 #ifndef BASE_FLOW_H
 #define BASE_FLOW_H
 

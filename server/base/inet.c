@@ -35,9 +35,9 @@ bool inet_from_socket(const struct sockaddr *address, struct inet *out)
 void inet_text(const struct inet *address, char text[INET_TEXT_MAX])
 {
     bool ipv4 = memcmp(address->bytes, mapped, sizeof mapped) == 0;
-    const char *done =
-        ipv4 ? inet_ntop(AF_INET, address->bytes + sizeof mapped, text, INET_TEXT_MAX)
-             : inet_ntop(AF_INET6, address->bytes, text, INET_TEXT_MAX);
+    const char *done = ipv4
+                           ? inet_ntop(AF_INET, address->bytes + sizeof mapped, text, INET_TEXT_MAX)
+                           : inet_ntop(AF_INET6, address->bytes, text, INET_TEXT_MAX);
     assert(done != NULL);
 }
 

@@ -23,7 +23,8 @@ struct inet_network {
 };
 
 bool inet_from_socket(const struct sockaddr *address, struct inet *out);
-void inet_text(const struct inet *address, char text[INET_TEXT_MAX]); /* without port; IPv4 dotted */
+void inet_text(const struct inet *address,
+               char text[INET_TEXT_MAX]); /* without port; IPv4 dotted */
 
 /* "127.0.0.1:8443", "[::1]:8443", "*:8443" (all addresses, IPv6 and IPv4). */
 bool inet_parse_listen(struct slice text, struct inet *out);

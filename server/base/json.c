@@ -6,190 +6,133 @@
 #include <yyjson.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
+#include "base/json_check.h"
 
-enum { DEPTH_MAX = 16, MEMBERS_MAX = 4096 };
-
-/* A struct json is a yyjson_val seen from outside; nothing else of yyjson leaves this file. */
+/* A struct json is a yyjson_val seen from outside; nothing else of yyjson leaves json*.c. */
 static yyjson_val *inner(const struct json *value)
 {
     return (yyjson_val *)(uintptr_t)value;
 }
 
-static const struct json *outer(yyjson_val *value)
+static const struct json *outer(const yyjson_val *value)
 {
     return (const struct json *)value;
 }
 
-static void *take(void *context, size_t size)
+/* yyjson guesses how much it needs and asks for half as much again when it was too little. An arena would
+ * keep every outgrown piece, so the first time the guess fails it gets the most it can ever need. */
+struct supply {
+    struct arena *arena;
+    size_t most;
+    size_t given;
+};
+
+static void *take(void *pointer, size_t size)
 {
-    return arena_alloc(context, size);
+    struct supply *supply = pointer;
+
+    supply->given = size;
+    return arena_alloc(supply->arena, size);
 }
 
-static void *take_more(void *context, void *old, size_t old_size, size_t size)
+static void *take_more(void *pointer, void *old, size_t old_size, size_t size)
 {
-    void *fresh = arena_alloc(context, size);
-    if (fresh != NULL)
-        memcpy(fresh, old, old_size < size ? old_size : size);
-    return fresh;
+    struct supply *supply = pointer;
+
+    if (size <= supply->given)
+        return old;
+
+    size_t given = size > supply->most ? size : supply->most;
+    void *more = arena_alloc(supply->arena, given);
+
+    if (more == NULL)
+        return NULL;
+    memcpy(more, old, old_size);
+    supply->given = given;
+    return more;
 }
 
-static void leave(void *context, void *block)
+static void leave(void *pointer, void *block)
 {
-    (void)context;
+    (void)pointer;
     (void)block;
 }
 
-static void say(struct json_error *error, size_t offset, const char *message)
+/* The text in the arena, with the zeros behind it that parsing in place asks for. */
+static char *copy_padded(struct slice text, struct arena *arena)
 {
-    error->offset = offset;
-    snprintf(error->message, sizeof error->message, "%s", message);
-    error->pointer[0] = '\0';
+    char *copy = arena_alloc(arena, text.length + YYJSON_PADDING_SIZE);
+
+    if (copy != NULL)
+        memcpy(copy, text.at, text.length);
+    return copy;
 }
 
-/* Before anything recurses: how deep do the brackets go? Strings are skipped; whether it's JSON at all is yyjson's business. */
-static bool is_shallow(struct slice text, size_t *offset)
+static bool parse(struct slice text, struct arena *arena, struct json_error *error,
+                  yyjson_val **root)
 {
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            *offset = i;
-            if (++depth > DEPTH_MAX)
-                return false;
-        } else if (c == ']' || c == '}') {
-            depth--;
-        }
+    size_t values;
+
+    if (!json_check_shape(text, &values, error))
+        return false;
+
+    char *copy = copy_padded(text, arena);
+
+    if (copy == NULL) {
+        error->no_memory = true;
+        return false;
     }
-    return true;
-}
 
-static bool has_nul(yyjson_val *string)
-{
-    return memchr(yyjson_get_str(string), '\0', yyjson_get_len(string)) != NULL;
-}
+    /* A few more for yyjson's own header and the room it keeps free at the end. */
+    struct supply supply = {arena, (values + 16) * sizeof(yyjson_val), 0};
+    const yyjson_alc allocator = {take, take_more, leave, &supply};
+    yyjson_read_err wrong = {0};
+    yyjson_doc *document =
+        yyjson_read_opts(copy, text.length, YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW,
+                         &allocator, &wrong);
 
-static bool same_key(yyjson_val *a, yyjson_val *b)
-{
-    size_t length = yyjson_get_len(a);
-    return length == yyjson_get_len(b) &&
-           memcmp(yyjson_get_str(a), yyjson_get_str(b), length) == 0;
-}
-
-/* Quadratic, so bounded: no request of ours has more members than a bulk has items. */
-static const char *check_keys(yyjson_val *object, yyjson_val **culprit)
-{
-    yyjson_obj_iter left = yyjson_obj_iter_with(object);
-    yyjson_val *key;
-    size_t place = 0;
-    if (yyjson_obj_size(object) > MEMBERS_MAX)
-        return "too many members in one object";
-    while ((key = yyjson_obj_iter_next(&left)) != NULL) {
-        yyjson_obj_iter right = yyjson_obj_iter_with(object);
-        *culprit = key;
-        if (has_nul(key))
-            return "NUL in a key";
-        for (size_t i = 0; i < place; i++)
-            if (same_key(yyjson_obj_iter_next(&right), key))
-                return "duplicate key";
-        place++;
+    if (document == NULL) {
+        error->no_memory = wrong.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION;
+        error->offset = wrong.pos;
+        snprintf(error->message, sizeof error->message, "%s", wrong.msg);
+        return false;
     }
-    return NULL;
-}
-
-/* All values of a document lie in one array, parents before children: no recursion. */
-static const char *check_values(yyjson_doc *document, yyjson_val **culprit)
-{
-    yyjson_val *value = yyjson_doc_get_root(document);
-    size_t count = yyjson_doc_get_val_count(document);
-    for (size_t i = 0; i < count; i++, value++) {
-        const char *wrong = NULL;
-        *culprit = NULL;
-        if (yyjson_is_str(value) && has_nul(value))
-            wrong = "NUL in a string";
-        else if (yyjson_is_obj(value))
-            wrong = check_keys(value, culprit);
-        if (wrong != NULL)
-            return wrong;
-    }
-    return NULL;
-}
-
-static void point_at(struct json_error *error, yyjson_val *key)
-{
-    size_t length = 0;
-    const char *text = key == NULL ? "" : yyjson_get_str(key);
-    size_t left = key == NULL ? 0 : yyjson_get_len(key);
-    if (key == NULL)
-        return;
-    error->pointer[length++] = '/';
-    for (; left > 0 && *text != '\0' && length + 3 < sizeof error->pointer; text++, left--) {
-        if (*text == '~' || *text == '/') {
-            error->pointer[length++] = '~';
-            error->pointer[length++] = *text == '~' ? '0' : '1';
-        } else {
-            error->pointer[length++] = *text;
-        }
-    }
-    error->pointer[length] = '\0';
+    *root = yyjson_doc_get_root(document);
+    return json_check_document(document, copy, arena, error);
 }
 
 const struct json *json_parse(struct slice text, struct arena *arena, struct json_error *error)
 {
-    const yyjson_alc allocator = {take, take_more, leave, arena};
-    yyjson_read_err failure = {0};
-    yyjson_val *culprit = NULL;
-    size_t offset = 0;
+    yyjson_val *root = NULL;
 
-    say(error, 0, "");
+    *error = (struct json_error){0};
     if (text.length == 0) {
-        say(error, 0, "the text is empty");
+        snprintf(error->message, sizeof error->message, "the text is empty");
         return NULL;
     }
-    if (!is_shallow(text, &offset)) {
-        say(error, offset, "nested more than 16 deep");
-        return NULL;
-    }
-    yyjson_doc *document = yyjson_read_opts((char *)(uintptr_t)text.at, text.length,
-                                            YYJSON_READ_BIGNUM_AS_RAW, &allocator, &failure);
-    if (document == NULL) {
-        say(error, failure.pos, failure.msg);
-        return NULL;
-    }
-    const char *wrong = check_values(document, &culprit);
-    if (wrong != NULL) {
-        say(error, 0, wrong);
-        point_at(error, culprit);
-        return NULL;
-    }
-    return outer(yyjson_doc_get_root(document));
+    if (parse(text, arena, error, &root))
+        return outer(root);
+    if (error->no_memory)
+        snprintf(error->message, sizeof error->message, "out of memory");
+    return NULL;
 }
 
 enum json_kind json_kind(const struct json *value)
 {
-    yyjson_val *v = inner(value);
-    switch (yyjson_get_type(v)) {
+    switch (yyjson_get_type(inner(value))) {
     case YYJSON_TYPE_NULL:
         return JSON_NULL;
     case YYJSON_TYPE_BOOL:
         return JSON_BOOL;
+    case YYJSON_TYPE_NUM:
+        return JSON_INTEGER;
     case YYJSON_TYPE_STR:
         return JSON_STRING;
     case YYJSON_TYPE_ARR:
         return JSON_ARRAY;
     case YYJSON_TYPE_OBJ:
         return JSON_OBJECT;
-    default: /* numbers, or raw ones beyond 64 bits */
-        if (yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX))
-            return JSON_INTEGER;
+    default: /* a raw number that json_check left as it is */
         return JSON_NUMBER;
     }
 }
@@ -197,11 +140,15 @@ enum json_kind json_kind(const struct json *value)
 const char *json_kind_name(enum json_kind kind)
 {
     static const char *const names[] = {
-        [JSON_NULL] = "null",         [JSON_BOOL] = "true or false",
-        [JSON_INTEGER] = "an integer", [JSON_NUMBER] = "a number that is no 64-bit integer",
-        [JSON_STRING] = "a string",   [JSON_ARRAY] = "an array",
+        [JSON_NULL] = "null",
+        [JSON_BOOL] = "true or false",
+        [JSON_INTEGER] = "an integer",
+        [JSON_NUMBER] = "a number that is no 64-bit integer",
+        [JSON_STRING] = "a string",
+        [JSON_ARRAY] = "an array",
         [JSON_OBJECT] = "an object",
     };
+
     return names[kind];
 }
 
@@ -231,8 +178,8 @@ const struct json *json_member(const struct json *object, const char *key)
 
 size_t json_count(const struct json *array_or_object)
 {
-    yyjson_val *value = inner(array_or_object);
-    return yyjson_is_arr(value) ? yyjson_arr_size(value) : yyjson_obj_size(value);
+    assert(yyjson_is_ctn(inner(array_or_object)));
+    return unsafe_yyjson_get_len(inner(array_or_object));
 }
 
 const struct json *json_element(const struct json *array, size_t index)
@@ -241,18 +188,41 @@ const struct json *json_element(const struct json *array, size_t index)
     return outer(yyjson_arr_get(inner(array), index));
 }
 
-bool json_next(const struct json *object, size_t *at, struct slice *key,
-               const struct json **value)
+/* What a container holds lies right behind it: `*at` is the next one's distance from it. NULL: no more. */
+static yyjson_val *step(yyjson_val *container, size_t *at)
+{
+    if (*at == 0)
+        *at = 1;
+    if (*at * sizeof(yyjson_val) >= container->uni.ofs)
+        return NULL;
+
+    yyjson_val *value = container + *at;
+
+    *at = (size_t)(unsafe_yyjson_get_next(value) - container);
+    return value;
+}
+
+bool json_next(const struct json *object, size_t *at, struct slice *key, const struct json **value)
 {
     assert(json_kind(object) == JSON_OBJECT);
-    yyjson_obj_iter members = yyjson_obj_iter_with(inner(object));
-    yyjson_val *name = NULL;
-    if (*at >= json_count(object))
+
+    yyjson_val *name = step(inner(object), at);
+
+    if (name == NULL)
         return false;
-    for (size_t i = 0; i <= *at; i++)
-        name = yyjson_obj_iter_next(&members);
     *key = (struct slice){yyjson_get_str(name), yyjson_get_len(name)};
-    *value = outer(yyjson_obj_iter_get_val(name));
-    (*at)++;
+    *value = outer(step(inner(object), at));
+    return true;
+}
+
+bool json_next_element(const struct json *array, size_t *at, const struct json **value)
+{
+    assert(json_kind(array) == JSON_ARRAY);
+
+    yyjson_val *element = step(inner(array), at);
+
+    if (element == NULL)
+        return false;
+    *value = outer(element);
     return true;
 }

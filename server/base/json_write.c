@@ -1,7 +1,10 @@
 #include <assert.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/json.h"
+
+enum { DEPTH_MAX = 16 };
 
 void json_write_init(struct json_writer *writer, struct bytes *out)
 {
@@ -11,22 +14,23 @@ void json_write_init(struct json_writer *writer, struct bytes *out)
 /* A comma where one is due. */
 static void separate(struct json_writer *writer)
 {
-    uint16_t bit = (uint16_t)(1U << writer->depth);
+    uint32_t bit = UINT32_C(1) << writer->depth;
+
     if (writer->after_key)
         writer->after_key = false;
     else if ((writer->first & bit) != 0)
-        writer->first = (uint16_t)(writer->first & ~bit);
+        writer->first &= ~bit;
     else
         bytes_add_char(writer->out, ',');
 }
 
 static void open_bracket(struct json_writer *writer, char bracket)
 {
+    assert(writer->depth < DEPTH_MAX);
     separate(writer);
     bytes_add_char(writer->out, bracket);
-    assert(writer->depth < 15);
     writer->depth++;
-    writer->first = (uint16_t)(writer->first | 1U << writer->depth);
+    writer->first |= UINT32_C(1) << writer->depth;
 }
 
 static void close_bracket(struct json_writer *writer, char bracket)
@@ -66,7 +70,8 @@ void json_write_key(struct json_writer *writer, const char *key)
     writer->after_key = true;
 }
 
-/* How many bytes the UTF-8 character at `at` has; 0: it is none (RFC 3629: no surrogates, no overlong forms). */
+/* How many bytes the UTF-8 character at `at` has; 0: it is none (RFC 3629: no surrogates, no
+ * overlong forms). */
 static size_t character_length(const unsigned char *at, size_t left)
 {
     static const struct {

@@ -1,6 +1,6 @@
-/* The one door to the heap. Every allocation of our own code goes through here, so that a test can make
- * the n-th one fail and see a clean error. Nothing here aborts: a failed allocation is NULL and the
- * caller says what that means (as a rule: 503 for one request, never a dead worker). */
+/* The one door to the heap. Every allocation of our own code goes through here, so that a test can
+ * make the n-th one fail and see a clean error. Nothing here aborts: a failed allocation is NULL
+ * and the caller says what that means (as a rule: 503 for one request, never a dead worker). */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -16,11 +16,13 @@ void *memory_resize(void *old, size_t size);
 /* NULL is fine. */
 void memory_free(void *block);
 
-/* Overwrite `size` bytes so that the compiler can't leave it out: for secrets that are done with. */
+/* Overwrite `size` bytes so that the compiler can't leave it out: for secrets that are done with.
+ */
 void memory_wipe(void *block, size_t size);
 
-/* Tests only: let `successes` more allocations succeed, then fail every one until memory_fail_never().
- * Returns nothing; memory_failed() tells whether one was refused since. Per thread. */
+/* Tests only: let `successes` more allocations succeed, then fail every one until
+ * memory_fail_never(). Returns nothing; memory_failed() tells whether one was refused since. Per
+ * thread. */
 void memory_fail_after(long successes);
 void memory_fail_never(void);
 bool memory_failed(void);

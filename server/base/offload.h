@@ -1,5 +1,6 @@
-/* Work that blocks (argon2id) on a small thread pool with a bounded queue. The loop's thread submits, and is told by an
- * eventfd that finished work waits to be picked up; `done` runs in the loop's thread, never inside offload_submit. */
+/* Work that blocks (argon2id) on a small thread pool with a bounded queue. The loop's thread
+ * submits, and is told by an eventfd that finished work waits to be picked up; `done` runs in the
+ * loop's thread, never inside offload_submit. */
 #ifndef BASE_OFFLOAD_H
 #define BASE_OFFLOAD_H
 
@@ -17,7 +18,8 @@ struct offload *offload_new(int threads, int queue_max);
 /* Waits for running work, drops what is queued without calling done. */
 void offload_free(struct offload *offload);
 
-/* False: the queue is full (answer 503 overloaded). The job stays the caller's and must live until done. */
+/* False: the queue is full (answer 503 overloaded). The job stays the caller's and must live until
+ * done. */
 bool offload_submit(struct offload *offload, struct offload_job *job);
 
 int offload_fd(const struct offload *offload); /* readable when something is done */

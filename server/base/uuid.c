@@ -52,8 +52,9 @@ static void take_random(void *out, size_t length)
     memset(pool.bytes + pool.left, 0, length);
 }
 
-/* Moves (last_ms, counter) on. In a new millisecond the counter starts at a random place in its lower
- * half, so two processes rarely agree in it; when it is used up, time is borrowed from the next millisecond. */
+/* Moves (last_ms, counter) on. In a new millisecond the counter starts at a random place in its
+ * lower half, so two processes rarely agree in it; when it is used up, time is borrowed from the
+ * next millisecond. */
 static void count_on(int64_t ms)
 {
     uint16_t seed;
@@ -109,7 +110,8 @@ void uuid_format(const struct uuid *id, const char *prefix, char text[UUID_TEXT_
     assert(length + ENCODED < UUID_TEXT_MAX);
     memcpy(text, prefix, length);
     text[length + ENCODED] = '\0';
-    for (size_t i = ENCODED; i-- > 0;) { /* the last digit first: 5 bits leave low, 5 come from high */
+    for (size_t i = ENCODED;
+         i-- > 0;) { /* the last digit first: 5 bits leave low, 5 come from high */
         text[length + i] = digits[low & 31];
         low = low >> 5 | high << 59;
         high >>= 5;

@@ -1,6 +1,6 @@
 /* UUIDs and the ids clients see: a prefix and 26 characters of Crockford base32 over the UUID
- * ("wal_" + base32). Version 7 (RFC 9562): 48 bits of Unix milliseconds, 12 bits that count within a
- * millisecond, 62 random bits, so ids made by one process strictly grow. */
+ * ("wal_" + base32). Version 7 (RFC 9562): 48 bits of Unix milliseconds, 12 bits that count within
+ * a millisecond, 62 random bits, so ids made by one process strictly grow. */
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
 
@@ -38,10 +38,12 @@ struct uuid uuid_new(int64_t now_us);
 /* The moment inside a version 7 id, Unix milliseconds. */
 int64_t uuid_milliseconds(const struct uuid *id);
 
-/* "tx_01jb..." into `text`; `prefix` is one of usr_ wal_ tx_ hld_ qte_ prd_ doc_ key_ req_ ses_. Lower case. */
+/* "tx_01jb..." into `text`; `prefix` is one of usr_ wal_ tx_ hld_ qte_ prd_ doc_ key_ req_ ses_.
+ * Lower case. */
 void uuid_format(const struct uuid *id, const char *prefix, char text[UUID_TEXT_MAX]);
 
-/* Strict: the exact prefix, 26 characters, lower or upper case, no aliases (I L O U), first one 0..7. */
+/* Strict: the exact prefix, 26 characters, lower or upper case, no aliases (I L O U), first one
+ * 0..7. */
 bool uuid_parse(struct slice text, const char *prefix, struct uuid *id);
 
 #endif

@@ -1,4 +1,5 @@
-/* moolah's commands: one file per group. Each gets what stands behind its name and returns the exit code: 0 done, 1 something is wrong, 2 wrong usage. */
+/* moolah's commands: one file per group. Each gets what stands behind its name and returns the exit
+ * code: 0 done, 1 something is wrong, 2 wrong usage. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -10,7 +11,7 @@ struct cli {
     const char *database; /* conninfo: --database, or $MOOLAH_DATABASE */
     const char *redis;    /* --redis; NULL: none */
     bool json;
-    int count;            /* words behind the group's name */
+    int count; /* words behind the group's name */
     char **words;
 };
 

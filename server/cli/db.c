@@ -12,7 +12,8 @@ int cli_db(const struct cli *cli)
     bool good = migrate_run(cli->database, only_look, &result);
     for (size_t i = 0; i < result.count; i++) {
         const struct migrate_step *step = &result.steps[i];
-        printf(cli->json ? "{\"number\":%d,\"name\":\"%s\",\"state\":\"%s\"}\n" : "%04d  %-20s %s\n",
+        printf(cli->json ? "{\"number\":%d,\"name\":\"%s\",\"state\":\"%s\"}\n"
+                         : "%04d  %-20s %s\n",
                step->number, step->name,
                step->fresh     ? "applied now"
                : step->applied ? "applied"

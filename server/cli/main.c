@@ -13,17 +13,22 @@ static const char help[] =
     "moolah: the operators' command line\n"
     "\n"
     "  moolah db migrate | status          bring the schema up to date | show it\n"
-    "  moolah ledger verify                check every invariant of the ledger; 1 when one is broken\n"
+    "  moolah ledger verify                check every invariant of the ledger; 1 when one is "
+    "broken\n"
     "  moolah user list | show PHONE       users and their wallets\n"
     "  moolah partner add NAME             a partner and its first API key, shown once\n"
     "  moolah partner key NAME             another key for it, shown once\n"
     "  moolah partner list | disable NAME\n"
-    "  moolah rules check DIR              are these rule files good? where not, file:line:column says why\n"
-    "  moolah rules price DIR KIND AMOUNT CURRENCY [TIER]   what it would cost: AMOUNT in minor units\n"
-    "  moolah rules status                 which rules every worker serves, and why a change was refused\n"
+    "  moolah rules check DIR              are these rule files good? where not, file:line:column "
+    "says why\n"
+    "  moolah rules price DIR KIND AMOUNT CURRENCY [TIER]   what it would cost: AMOUNT in minor "
+    "units\n"
+    "  moolah rules status                 which rules every worker serves, and why a change was "
+    "refused\n"
     "  moolah docs problems                the page of problems\n"
     "\n"
-    "Options: --database CONNINFO (or $MOOLAH_DATABASE), as the schema's owner; --redis ADDRESS for\n"
+    "Options: --database CONNINFO (or $MOOLAH_DATABASE), as the schema's owner; --redis ADDRESS "
+    "for\n"
     "ledger verify; --json for machines; --help; --version.\n"
     "Exit codes: 0 done, 1 something is wrong, 2 wrong usage.\n";
 
@@ -48,8 +53,8 @@ static const struct {
     int (*run)(const struct cli *cli);
     bool needs_database;
 } groups[] = {
-    {"db", cli_db, true},       {"ledger", cli_ledger, true}, {"user", cli_user, true},
-    {"partner", cli_partner, true}, {"rules", cli_rules, false}, {"docs", cli_docs, false},
+    {"db", cli_db, true},           {"ledger", cli_ledger, true}, {"user", cli_user, true},
+    {"partner", cli_partner, true}, {"rules", cli_rules, false},  {"docs", cli_docs, false},
 };
 
 static int run(struct cli *cli, const char *name)

@@ -38,16 +38,18 @@ static int add_key(const struct cli *cli, const char *sql, const struct uuid *id
 }
 
 static const char add_sql[] =
-    "with p as (insert into partners (id, name, created_at) values ($2::uuid, $1, now()) returning id, name), "
+    "with p as (insert into partners (id, name, created_at) values ($2::uuid, $1, now()) returning "
+    "id, name), "
     "k as (insert into api_keys (id, partner, key_hash, created_at) "
     "select $3::uuid, p.id, decode($4, 'hex'), now() from p returning id) "
     "select p.id, p.name, k.id key from p, k";
 
-/* The id inside a key's text is a claim only, so it needn't be the partner's for the key to work: the hash decides. */
-static const char key_sql[] =
-    "with k as (insert into api_keys (id, partner, key_hash, created_at) "
-    "select $3::uuid, id, decode($4, 'hex'), now() from partners where name = $1 and $2 <> '' returning *) "
-    "select partner id, $1 as name, id key from k";
+/* The id inside a key's text is a claim only, so it needn't be the partner's for the key to work:
+ * the hash decides. */
+static const char key_sql[] = "with k as (insert into api_keys (id, partner, key_hash, created_at) "
+                              "select $3::uuid, id, decode($4, 'hex'), now() from partners where "
+                              "name = $1 and $2 <> '' returning *) "
+                              "select partner id, $1 as name, id key from k";
 
 int cli_partner(const struct cli *cli)
 {
@@ -57,11 +59,12 @@ int cli_partner(const struct cli *cli)
     if (cli->count == 2 && cli_is(cli, 0, "key"))
         return add_key(cli, key_sql, &id);
     if (cli->count == 1 && cli_is(cli, 0, "list"))
-        return cli_print_query(cli,
-                               "select p.id, p.name, count(k.id) filter (where k.revoked_at is null) keys, "
-                               "p.disabled_at from partners p left join api_keys k on k.partner = p.id "
-                               "group by p.id order by p.name",
-                               0, NULL);
+        return cli_print_query(
+            cli,
+            "select p.id, p.name, count(k.id) filter (where k.revoked_at is null) keys, "
+            "p.disabled_at from partners p left join api_keys k on k.partner = p.id "
+            "group by p.id order by p.name",
+            0, NULL);
     if (cli->count == 2 && cli_is(cli, 0, "disable")) {
         const char *values[] = {cli->words[1]};
         return cli_print_query(cli,

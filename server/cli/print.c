@@ -32,8 +32,7 @@ static void print_json(const PGresult *answer)
 
 static void print_table(const PGresult *answer)
 {
-    const PQprintOpt options = {
-        .header = 1, .align = 1, .standard = 0, .fieldSep = "|"};
+    const PQprintOpt options = {.header = 1, .align = 1, .standard = 0, .fieldSep = "|"};
     PQprint(stdout, answer, &options);
 }
 

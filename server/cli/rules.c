@@ -48,7 +48,8 @@ static int price(const struct cli *cli)
         return 1;
     if (facts.amount < 1 || facts.currency == 0 || facts.tier < 0 || facts.tier > 3) {
         bundle_release(bundle);
-        return cli_fail(2, "AMOUNT is 1 or more in minor units, CURRENCY a code like ZAR, TIER 0 to 3");
+        return cli_fail(
+            2, "AMOUNT is 1 or more in minor units, CURRENCY a code like ZAR, TIER 0 to 3");
     }
     fee_price(bundle, &facts, &decision);
     if (decision.outcome == FEE_OK)
@@ -60,11 +61,11 @@ static int price(const struct cli *cli)
     return decision.outcome == FEE_OK ? 0 : 1;
 }
 
-static const char status_sql[] =
-    "select distinct on (server, slot) server, slot as worker, at, "
-    "case when accepted then 'serves the newest rules' else 'REFUSED the newest, serves older ones' end as state, "
-    "'sha256:' || encode(hash, 'hex') as bundle, findings "
-    "from rule_loads order by server, slot, id desc";
+static const char status_sql[] = "select distinct on (server, slot) server, slot as worker, at, "
+                                 "case when accepted then 'serves the newest rules' else 'REFUSED "
+                                 "the newest, serves older ones' end as state, "
+                                 "'sha256:' || encode(hash, 'hex') as bundle, findings "
+                                 "from rule_loads order by server, slot, id desc";
 
 int cli_rules(const struct cli *cli)
 {

@@ -50,7 +50,8 @@ static void take_path(struct request *request, struct slice path)
     request->query = (struct slice){mark + 1, path.length - request->path.length - 1};
 }
 
-/* traceparent, version 00: 00-<32 hex>-<16 hex>-<2 hex>, the trace id not all zero (W3C Trace Context). */
+/* traceparent, version 00: 00-<32 hex>-<16 hex>-<2 hex>, the trace id not all zero (W3C Trace
+ * Context). */
 static void take_traceparent(struct request *request, struct slice text)
 {
     uint8_t id[16];

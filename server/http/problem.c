@@ -55,7 +55,8 @@ void problem_write(const struct problem *problem, const struct uuid *request_id,
     char id[UUID_TEXT_MAX];
     char type[80];
     const char *name = problem_name(problem->code);
-    assert(problem->field_count <= PROBLEM_FIELDS_MAX && problem->extra_count <= PROBLEM_EXTRAS_MAX);
+    assert(problem->field_count <= PROBLEM_FIELDS_MAX &&
+           problem->extra_count <= PROBLEM_EXTRAS_MAX);
     uuid_format(request_id, "req_", id);
     snprintf(type, sizeof type, "%s%s", TYPE_BASE, name);
     json_write_init(&writer, out);
@@ -122,9 +123,12 @@ void problem_answer_code(struct request *request, enum problem_code code, const 
 
 void problem_write_docs(struct bytes *out)
 {
-    bytes_add_text(out, "# Problems\n\nEvery answer of 400 and above is `application/problem+json` (RFC 9457) with one of "
-                        "these codes.\nThis page is generated from the catalogue in `server/http/problem.h` by "
-                        "`moolah docs problems`.\n");
+    bytes_add_text(
+        out,
+        "# Problems\n\nEvery answer of 400 and above is `application/problem+json` (RFC 9457) with "
+        "one of "
+        "these codes.\nThis page is generated from the catalogue in `server/http/problem.h` by "
+        "`moolah docs problems`.\n");
     for (int i = 0; i < PROBLEM_COUNT; i++)
         bytes_printf(out, "\n## %s\n\n%d: %s.\n", catalogue[i].name, catalogue[i].status,
                      catalogue[i].title);

@@ -1,5 +1,6 @@
-/* Problems (RFC 9457, application/problem+json): the one catalogue of what can go wrong over HTTP. openapi.yaml's part and docs/problems.md
- * are generated from it (moolah docs problems); a test asserts that no other code leaves the server. */
+/* Problems (RFC 9457, application/problem+json): the one catalogue of what can go wrong over HTTP.
+ * openapi.yaml's part and docs/problems.md are generated from it (moolah docs problems); a test
+ * asserts that no other code leaves the server. */
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H
 
@@ -9,7 +10,8 @@
 #include "base/slice.h"
 #include "http/request.h"
 
-/* code, status, title, help (what the caller can do: shown in the docs). The codes are part of the contract. */
+/* code, status, title, help (what the caller can do: shown in the docs). The codes are part of the
+ * contract. */
 #define PROBLEM_CATALOGUE(X)                                                                       \
     X(MALFORMED_JSON, malformed_json, 400, "The body is not valid JSON")                           \
     X(INVALID_REQUEST, invalid_request, 400, "A field or parameter is not acceptable")             \
@@ -35,7 +37,8 @@
     X(SAME_WALLET, same_wallet, 422, "From and to are the same wallet")                            \
     X(CURRENCY_MISMATCH, currency_mismatch, 422, "The currency differs from the wallet's")         \
     X(RULE_DENIED, rule_denied, 422, "A rule does not allow this")                                 \
-    X(RECIPIENT_CANNOT_RECEIVE, recipient_cannot_receive, 422, "The recipient cannot receive this")\
+    X(RECIPIENT_CANNOT_RECEIVE, recipient_cannot_receive, 422,                                     \
+      "The recipient cannot receive this")                                                         \
     X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request")  \
     X(RATE_LIMITED, rate_limited, 429, "Too many requests")                                        \
     X(HEADERS_TOO_LARGE, headers_too_large, 431, "The headers are over 16 KiB")                    \
@@ -82,7 +85,8 @@ int problem_status(enum problem_code code);
 const char *problem_name(enum problem_code code);
 const char *problem_title(enum problem_code code);
 
-/* The body for `problem`, appended to `out`. Also used by posting, which stores refusals byte for byte. */
+/* The body for `problem`, appended to `out`. Also used by posting, which stores refusals byte for
+ * byte. */
 struct bytes;
 void problem_write(const struct problem *problem, const struct uuid *request_id, struct bytes *out);
 

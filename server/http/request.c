@@ -99,8 +99,8 @@ bool request_query(struct request *request, const char *name, struct slice *valu
 const char *request_method_name(enum request_method method)
 {
     static const char *const names[] = {
-        [METHOD_GET] = "GET",       [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",
-        [METHOD_PATCH] = "PATCH",   [METHOD_PUT] = "PUT",       [METHOD_DELETE] = "DELETE",
+        [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+        [METHOD_PATCH] = "PATCH",     [METHOD_PUT] = "PUT",     [METHOD_DELETE] = "DELETE",
         [METHOD_OPTIONS] = "OPTIONS", [METHOD_OTHER] = "OTHER",
     };
     return names[method];

@@ -1,8 +1,9 @@
-/* A request on one HTTP/2 stream, and its response. Lives in its own arena from the first HEADERS frame until both
- * the stream is closed and the answer was given (or found nobody waiting): whoever holds one as a waiting flow never has to ask
- * whether the client is still there.
+/* A request on one HTTP/2 stream, and its response. Lives in its own arena from the first HEADERS
+ * frame until both the stream is closed and the answer was given (or found nobody waiting): whoever
+ * holds one as a waiting flow never has to ask whether the client is still there.
  *
- * Owner: http/session makes it and frees it. api/ fills `response` and calls request_answer exactly once. */
+ * Owner: http/session makes it and frees it. api/ fills `response` and calls request_answer exactly
+ * once. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -51,20 +52,20 @@ struct response {
     struct slice body;        /* in the request's arena or static */
     struct response_header headers[RESPONSE_HEADERS_MAX];
     size_t header_count;
-    const char *code;  /* the problem's code, for log and metrics; NULL: none */
+    const char *code; /* the problem's code, for log and metrics; NULL: none */
 };
 
 struct request {
     struct arena arena;
-    struct uuid id;             /* req_...; goes back as X-Request-Id */
-    uint8_t trace_id[16];       /* from traceparent, else made here */
-    struct inet client;         /* the peer, or who the PROXY header names */
-    int64_t arrived;            /* monotonic us when the headers were complete */
-    int64_t deadline;           /* monotonic us: then 503, whatever the flow waits for */
+    struct uuid id;       /* req_...; goes back as X-Request-Id */
+    uint8_t trace_id[16]; /* from traceparent, else made here */
+    struct inet client;   /* the peer, or who the PROXY header names */
+    int64_t arrived;      /* monotonic us when the headers were complete */
+    int64_t deadline;     /* monotonic us: then 503, whatever the flow waits for */
 
     enum request_method method;
-    struct slice path;          /* without query; percent-encoding untouched */
-    struct slice query;         /* behind the '?', or empty */
+    struct slice path;  /* without query; percent-encoding untouched */
+    struct slice query; /* behind the '?', or empty */
     struct slice content_type;
     struct slice authorization;
     struct slice idempotency_key;
@@ -73,28 +74,28 @@ struct request {
     struct slice moolah_version;
     struct slice user_agent;
     bool has_client_certificate; /* verified, on the operators' listener */
-    struct bytes body;          /* at most 64 KiB */
+    struct bytes body;           /* at most 64 KiB */
 
-    const struct route *route;  /* set by the router, NULL: 404 or 405 */
+    const struct route *route;                       /* set by the router, NULL: 404 or 405 */
     struct slice parameters[REQUEST_PARAMETERS_MAX]; /* the {id}s of the path, in order */
-    const char *log_kind;       /* free for api: a word for the log line, e.g. "replayed" */
-    uint32_t batch_size;        /* for the log line: how many shared the posting batch; 0 none */
-    const struct flow *flow;    /* for the log line: its steps' times; NULL: none ran */
+    const char *log_kind;    /* free for api: a word for the log line, e.g. "replayed" */
+    uint32_t batch_size;     /* for the log line: how many shared the posting batch; 0 none */
+    const struct flow *flow; /* for the log line: its steps' times; NULL: none ran */
 
     struct response response;
 
-    enum request_fault fault;   /* what makes it unfit to be served */
+    enum request_fault fault; /* what makes it unfit to be served */
 
     /* session's own */
-    struct session *session;    /* NULL once the stream is gone */
+    struct session *session; /* NULL once the stream is gone */
     int32_t stream_id;
-    bool complete;              /* its end has come, or its fault is final */
-    bool served;                /* its flow has begun */
-    bool answered;              /* an answer is under way; perhaps not the flow's */
-    bool finished;              /* the flow has given its answer: it won't touch the request again */
+    bool complete; /* its end has come, or its fault is final */
+    bool served;   /* its flow has begun */
+    bool answered; /* an answer is under way; perhaps not the flow's */
+    bool finished; /* the flow has given its answer: it won't touch the request again */
     uint32_t header_bytes;
-    struct slice unsent;        /* of the body that is being sent */
-    int64_t expires;            /* monotonic us: of the phase it is in */
+    struct slice unsent; /* of the body that is being sent */
+    int64_t expires;     /* monotonic us: of the phase it is in */
     struct request *next;
     struct request *previous;
 };
@@ -103,9 +104,9 @@ struct request {
 struct request *request_new(void);
 void request_free(struct request *request);
 
-/* `response` is filled: send it (or drop it when the stream is gone), log it, count it. Exactly once. After
- * this the request may be freed at the end of the loop turn: don't touch it again, unless its deadline answered before
- * you (session keeps it until both happened). */
+/* `response` is filled: send it (or drop it when the stream is gone), log it, count it. Exactly
+ * once. After this the request may be freed at the end of the loop turn: don't touch it again,
+ * unless its deadline answered before you (session keeps it until both happened). */
 void request_answer(struct request *request);
 
 /* For http/ only: the request's deadline has passed: 503, while its flow goes on. */
@@ -117,10 +118,12 @@ void response_header_add(struct request *request, const char *name, struct slice
 /* The response is `body` as application/json. */
 void response_json(struct request *request, int status, struct slice body);
 
-/* A value from the query: the first `name`, percent-decoded into the arena. False: absent. `*bad` when its encoding is broken. */
+/* A value from the query: the first `name`, percent-decoded into the arena. False: absent. `*bad`
+ * when its encoding is broken. */
 bool request_query(struct request *request, const char *name, struct slice *value, bool *bad);
 
-/* Walk all parameters: start with *at = 0; false at the end. `*bad`: this one's encoding is broken. */
+/* Walk all parameters: start with *at = 0; false at the end. `*bad`: this one's encoding is broken.
+ */
 bool request_query_next(struct request *request, size_t *at, struct slice *name,
                         struct slice *value, bool *bad);
 

@@ -43,8 +43,8 @@ static void add_method(char *allow, size_t *length, enum request_method method)
     const char *name = request_method_name(method);
     if (strstr(allow, name) != NULL)
         return;
-    int written = snprintf(allow + *length, ALLOW_MAX - *length, "%s%s", *length == 0 ? "" : ", ",
-                           name);
+    int written =
+        snprintf(allow + *length, ALLOW_MAX - *length, "%s%s", *length == 0 ? "" : ", ", name);
     *length += (size_t)written;
 }
 

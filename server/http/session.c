@@ -257,8 +257,8 @@ int64_t session_deadline(const struct session *session)
     return soonest;
 }
 
-/* What runs out of time: half a request is reset, a request whose flow takes too long is answered 503 (the flow goes on), an
- * answer that nobody reads ends the connection. */
+/* What runs out of time: half a request is reset, a request whose flow takes too long is answered
+ * 503 (the flow goes on), an answer that nobody reads ends the connection. */
 static bool expire_request(struct session *session, struct request *request)
 {
     if (!request->served) {

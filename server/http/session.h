@@ -1,10 +1,10 @@
-/* The HTTP/2 session of one connection: bytes in, requests out; responses in, bytes out. No socket and no clock of its own, so it's
- * unit-tested and fuzzed. The only user of nghttp2. Every limit of a hostile peer is set here on purpose
- * (docs/threat-model.md): see session_limits.
+/* The HTTP/2 session of one connection: bytes in, requests out; responses in, bytes out. No socket
+ * and no clock of its own, so it's unit-tested and fuzzed. The only user of nghttp2. Every limit of
+ * a hostile peer is set here on purpose (docs/threat-model.md): see session_limits.
  *
- *   session_receive -> complete requests are handed to `serve` AFTER nghttp2 has returned, never from its callbacks
- *   request_answer  -> the session takes the response and calls `wake`: there is output
- *   session_send    -> bytes for the transport
+ *   session_receive -> complete requests are handed to `serve` AFTER nghttp2 has returned, never
+ * from its callbacks request_answer  -> the session takes the response and calls `wake`: there is
+ * output session_send    -> bytes for the transport
  */
 #ifndef HTTP_SESSION_H
 #define HTTP_SESSION_H
@@ -17,16 +17,17 @@
 struct session;
 
 struct session_limits {
-    uint32_t streams_max;        /* 100 */
-    uint32_t header_bytes_max;   /* 16 KiB decoded, per request; past it 431 */
-    uint32_t body_bytes_max;     /* 64 KiB; past it 413 */
-    uint32_t output_max;         /* buffered response bytes of all streams; past it the peer isn't read */
-    int64_t header_timeout_us;   /* first byte of a header block until its end */
-    int64_t body_timeout_us;     /* headers until END_STREAM */
-    int64_t request_timeout_us;  /* complete request until its answer: 503 then, the flow goes on */
-    int64_t unread_timeout_us;   /* an answer that the peer's window doesn't take */
-    int64_t idle_timeout_us;     /* no stream open */
-    uint32_t glitches_max;       /* resets we had to send, empty frames, PINGs, SETTINGS...: a leaky budget, then GOAWAY ENHANCE_YOUR_CALM */
+    uint32_t streams_max;      /* 100 */
+    uint32_t header_bytes_max; /* 16 KiB decoded, per request; past it 431 */
+    uint32_t body_bytes_max;   /* 64 KiB; past it 413 */
+    uint32_t output_max; /* buffered response bytes of all streams; past it the peer isn't read */
+    int64_t header_timeout_us;  /* first byte of a header block until its end */
+    int64_t body_timeout_us;    /* headers until END_STREAM */
+    int64_t request_timeout_us; /* complete request until its answer: 503 then, the flow goes on */
+    int64_t unread_timeout_us;  /* an answer that the peer's window doesn't take */
+    int64_t idle_timeout_us;    /* no stream open */
+    uint32_t glitches_max;      /* resets we had to send, empty frames, PINGs, SETTINGS...: a leaky
+                                   budget, then GOAWAY ENHANCE_YOUR_CALM */
 };
 
 extern const struct session_limits session_limits_default;
@@ -35,35 +36,39 @@ extern const struct session_limits session_limits_default;
 struct session_owner {
     void *owner;
     void (*serve)(void *owner, struct request *request); /* a complete request: begin its flow */
-    void (*wake)(void *owner);                           /* there is output now, flush at the end of this loop turn */
-    void (*answered)(void *owner, const struct request *request); /* the answer is handed over: log and count it */
+    void (*wake)(void *owner); /* there is output now, flush at the end of this loop turn */
+    void (*answered)(
+        void *owner,
+        const struct request *request); /* the answer is handed over: log and count it */
 };
 
 /* NULL: no memory. `client` goes into each request. */
-struct session *session_new(const struct session_limits *limits,
-                            const struct session_owner *owner, const struct inet *client,
-                            bool has_client_certificate, int64_t now);
+struct session *session_new(const struct session_limits *limits, const struct session_owner *owner,
+                            const struct inet *client, bool has_client_certificate, int64_t now);
 
 /* The connection is gone. Requests that wait live on until their flow ends. */
 void session_free(struct session *session);
 
-/* False: the peer broke the protocol or spent its glitches: send what session_send still has (GOAWAY), then close. `now`: monotonic us. */
+/* False: the peer broke the protocol or spent its glitches: send what session_send still has
+ * (GOAWAY), then close. `now`: monotonic us. */
 bool session_receive(struct session *session, const void *data, size_t length, int64_t now);
 
 /* Append up to about `max` bytes of output. False: out of memory or protocol end, close. */
 bool session_send(struct session *session, struct bytes *out, size_t max);
 
-bool session_wants_read(const struct session *session);  /* false while too much output waits */
+bool session_wants_read(const struct session *session); /* false while too much output waits */
 bool session_wants_write(const struct session *session);
-bool session_is_done(const struct session *session);     /* nothing more to come either way: close */
+bool session_is_done(const struct session *session); /* nothing more to come either way: close */
 
 /* The next moment (monotonic us) session_expire has something to do; INT64_MAX: none. */
 int64_t session_deadline(const struct session *session);
-/* Answer 503 to what ran out of time, 408-like resets for half requests; false: close the connection. */
+/* Answer 503 to what ran out of time, 408-like resets for half requests; false: close the
+ * connection. */
 bool session_expire(struct session *session, int64_t now);
 
-/* Graceful end (drain): shutdown notice now; after a round trip (a second call, made by session itself on the PING's answer or by
- * session_expire after 1 s) the final GOAWAY; finish what runs. */
+/* Graceful end (drain): shutdown notice now; after a round trip (a second call, made by session
+ * itself on the PING's answer or by session_expire after 1 s) the final GOAWAY; finish what runs.
+ */
 void session_drain(struct session *session, int64_t now);
 
 #endif

@@ -15,15 +15,15 @@ struct session {
     int64_t now;              /* monotonic us, of the last call that told it */
     struct request *requests; /* one per open stream, newest first */
     uint32_t open_count;
-    uint32_t ready;           /* complete ones that wait to be served */
-    size_t output_bytes;      /* of bodies that wait to be sent */
+    uint32_t ready;      /* complete ones that wait to be served */
+    size_t output_bytes; /* of bodies that wait to be sent */
     int64_t idle_since;
     bool idle_said;
     int64_t glitches;
     int64_t glitches_at;
-    bool broken;              /* GOAWAY with an error is on its way: nothing more is read */
+    bool broken; /* GOAWAY with an error is on its way: nothing more is read */
     bool draining;
-    bool drained;             /* the final GOAWAY is sent */
+    bool drained; /* the final GOAWAY is sent */
     int64_t drain_at;
 };
 

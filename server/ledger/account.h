@@ -1,4 +1,5 @@
-/* An account: a row that holds money. A wallet is a customer's account; the others are the system's. */
+/* An account: a row that holds money. A wallet is a customer's account; the others are the
+ * system's. */
 #ifndef LEDGER_ACCOUNT_H
 #define LEDGER_ACCOUNT_H
 
@@ -27,20 +28,20 @@ struct account {
     struct uuid id;
     enum account_kind kind;
     enum account_status status;
-    int tier;           /* the owner's KYC tier, 0..3 */
+    int tier; /* the owner's KYC tier, 0..3 */
     currency currency;
-    struct uuid owner;  /* nil for system accounts */
-    int64_t posted;     /* sum of its postings */
-    int64_t held;       /* sum of its open holds, >= 0 */
-    int64_t floor;      /* posted - held never goes below it */
-    int64_t version;    /* counts its postings */
+    struct uuid owner; /* nil for system accounts */
+    int64_t posted;    /* sum of its postings */
+    int64_t held;      /* sum of its open holds, >= 0 */
+    int64_t floor;     /* posted - held never goes below it */
+    int64_t version;   /* counts its postings */
 };
 
 #define ACCOUNT_STRIPES_MAX 4096
 
-/* System accounts have ids that follow from what they are, so nobody has to look them up (UUID version 8: kind, currency, stripe). One
- * account is striped over many rows, a stripe per posting lane, so that lanes never queue behind one fee row; its
- * balance is the sum over the stripes. */
+/* System accounts have ids that follow from what they are, so nobody has to look them up (UUID
+ * version 8: kind, currency, stripe). One account is striped over many rows, a stripe per posting
+ * lane, so that lanes never queue behind one fee row; its balance is the sum over the stripes. */
 struct uuid account_system_id(enum account_kind kind, currency which, unsigned stripe);
 
 /* The lowest floor there is: settlement's. */

@@ -11,7 +11,8 @@ struct book {
     size_t count;
 };
 
-/* Sort `ids` and drop duplicates; returns how many are left. The order of PostgreSQL's uuid: locks are taken in it. */
+/* Sort `ids` and drop duplicates; returns how many are left. The order of PostgreSQL's uuid: locks
+ * are taken in it. */
 size_t book_sort_ids(struct uuid *ids, size_t count);
 
 /* NULL: not in the book. */

@@ -1,5 +1,6 @@
-/* Money: a signed 64-bit count of minor units. Checked arithmetic only, no floating point. An amount a client may name is 1 .. 2^53-1
- * (what every JSON reader keeps exact); a wallet's balance stays in that range, too. */
+/* Money: a signed 64-bit count of minor units. Checked arithmetic only, no floating point. An
+ * amount a client may name is 1 .. 2^53-1 (what every JSON reader keeps exact); a wallet's balance
+ * stays in that range, too. */
 #ifndef LEDGER_MONEY_H
 #define LEDGER_MONEY_H
 

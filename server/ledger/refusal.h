@@ -1,10 +1,11 @@
-/* A refusal: a named business "no". It's remembered under the request's key, so the same request is refused the same way for ever. */
+/* A refusal: a named business "no". It's remembered under the request's key, so the same request is
+ * refused the same way for ever. */
 #ifndef LEDGER_REFUSAL_H
 #define LEDGER_REFUSAL_H
 
 enum refusal {
     REFUSAL_NONE = 0,
-    REFUSAL_WALLET_NOT_FOUND,        /* the payer: absent, or not the caller's */
+    REFUSAL_WALLET_NOT_FOUND, /* the payer: absent, or not the caller's */
     REFUSAL_RECIPIENT_NOT_FOUND,
     REFUSAL_SAME_WALLET,
     REFUSAL_WALLET_FROZEN,

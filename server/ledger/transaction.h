@@ -9,8 +9,8 @@
 
 /* The numbers stand in the database: never reuse one. */
 enum transaction_kind {
-    TRANSACTION_DEPOSIT = 1,  /* settlement -> wallet */
-    TRANSACTION_TRANSFER = 2  /* wallet -> wallet, fee to fees */
+    TRANSACTION_DEPOSIT = 1, /* settlement -> wallet */
+    TRANSACTION_TRANSFER = 2 /* wallet -> wallet, fee to fees */
 };
 
 /* What one transaction did to one account. */
@@ -25,7 +25,7 @@ struct posting {
 
 #define TRANSACTION_POSTINGS_MAX 3
 
-const char *transaction_kind_name(enum transaction_kind kind); /* "deposit" "transfer" */
+const char *transaction_kind_name(enum transaction_kind kind);   /* "deposit" "transfer" */
 enum transaction_kind transaction_kind_parse(struct slice name); /* 0: none of them */
 
 #endif

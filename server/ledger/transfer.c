@@ -92,7 +92,8 @@ int transfer_post(const struct transfer *transfer, const struct uuid *transactio
     assert(transfer_check_parties(transfer) == REFUSAL_NONE);
     assert(transfer_check_money(transfer) == REFUSAL_NONE);
 
-    postings[count++] = post(transfer->from, -(transfer->amount.minor + transfer->fee), transaction);
+    postings[count++] =
+        post(transfer->from, -(transfer->amount.minor + transfer->fee), transaction);
     postings[count++] = post(transfer->to, transfer->amount.minor, transaction);
     if (transfer->fee > 0)
         postings[count++] = post(transfer->fees, transfer->fee, transaction);

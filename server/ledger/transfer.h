@@ -1,5 +1,5 @@
-/* Moving money between two accounts, with a fee to a third. Refuse everything first, then act: transfer_check says what speaks
- * against it, transfer_post cannot fail. Pure: no I/O, no clock. */
+/* Moving money between two accounts, with a fee to a third. Refuse everything first, then act:
+ * transfer_check says what speaks against it, transfer_post cannot fail. Pure: no I/O, no clock. */
 #ifndef LEDGER_TRANSFER_H
 #define LEDGER_TRANSFER_H
 
@@ -23,8 +23,8 @@ enum refusal transfer_check_parties(const struct transfer *transfer);
 /* The money itself, once the fee is known: parties are checked already. */
 enum refusal transfer_check_money(const struct transfer *transfer);
 
-/* After both checks said REFUSAL_NONE. Changes the accounts and writes the postings (2, or 3 with a fee); returns
- * how many. Postings of one account keep their order: versions are gapless. */
+/* After both checks said REFUSAL_NONE. Changes the accounts and writes the postings (2, or 3 with a
+ * fee); returns how many. Postings of one account keep their order: versions are gapless. */
 int transfer_post(const struct transfer *transfer, const struct uuid *transaction,
                   struct posting postings[TRANSACTION_POSTINGS_MAX]);
 

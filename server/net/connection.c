@@ -13,10 +13,10 @@
 #include "net/proxy_protocol.h"
 
 #define READ_SIZE (16 * 1024)
-#define READS_PER_TURN 8           /* then others have their turn */
+#define READS_PER_TURN 8 /* then others have their turn */
 #define RECORD_SIZE (16 * 1024)
-#define FLUSH_MAX (256 * 1024)     /* per turn and connection */
-#define OUTPUT_KEPT 4096           /* a larger buffer is given back when it's empty */
+#define FLUSH_MAX (256 * 1024) /* per turn and connection */
+#define OUTPUT_KEPT 4096       /* a larger buffer is given back when it's empty */
 #define CLOSING_US (2 * CLOCK_SECOND)
 
 static void connection_enter(struct connection *c, enum connection_state state)
@@ -166,7 +166,8 @@ static void read_input(struct connection *c)
             return;
         }
     }
-    ev_feed_event(c->listener->loop, &c->io, EV_READ); /* TLS may hold bytes the socket doesn't show */
+    ev_feed_event(c->listener->loop, &c->io,
+                  EV_READ); /* TLS may hold bytes the socket doesn't show */
 }
 
 static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
@@ -216,8 +217,7 @@ struct connection *connection_new(struct listener *listener, int fd, const struc
     c->client = *client;
     c->tls = tls;
     c->deadline = clock_monotonic() + listener->settings.handshake_timeout_us;
-    c->state =
-        is_proxy(&listener->settings, client) ? CONNECTION_PROXY : CONNECTION_HANDSHAKE;
+    c->state = is_proxy(&listener->settings, client) ? CONNECTION_PROXY : CONNECTION_HANDSHAKE;
     bytes_init(&c->output, NULL);
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;

@@ -1,5 +1,6 @@
-/* One TCP connection: PROXY header, TLS handshake, HTTP/2, close. Its state moves in one function. Output of a loop
- * turn leaves in one flush at its end: one TLS record per flush, not one per frame. Only net/ includes this. */
+/* One TCP connection: PROXY header, TLS handshake, HTTP/2, close. Its state moves in one function.
+ * Output of a loop turn leaves in one flush at its end: one TLS record per flush, not one per
+ * frame. Only net/ includes this. */
 #ifndef NET_CONNECTION_H
 #define NET_CONNECTION_H
 
@@ -30,10 +31,10 @@ struct connection {
     struct inet client;
     struct tls_stream *tls;
     struct session *session;
-    struct bytes output;  /* what TLS was offered: never changed until it has taken it */
+    struct bytes output; /* what TLS was offered: never changed until it has taken it */
     size_t output_taken;
-    int64_t deadline;     /* of proxy header, handshake, closing; monotonic us */
-    bool dirty;           /* on the listener's list to flush */
+    int64_t deadline; /* of proxy header, handshake, closing; monotonic us */
+    bool dirty;       /* on the listener's list to flush */
     struct connection *next_dirty;
     struct connection *next;
     struct connection *previous;

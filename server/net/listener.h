@@ -1,5 +1,6 @@
-/* A listener: one listening socket (made by the master, one per worker slot with SO_REUSEPORT), TLS, and the connections accepted on it.
- * Accepts in small bursts, refuses beyond connections_max (closes at once, counted). */
+/* A listener: one listening socket (made by the master, one per worker slot with SO_REUSEPORT),
+ * TLS, and the connections accepted on it. Accepts in small bursts, refuses beyond connections_max
+ * (closes at once, counted). */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
@@ -14,17 +15,17 @@ struct listener;
 struct tls_server;
 
 struct listener_settings {
-    const char *name;              /* "public" or "operators": label in metrics and log */
-    int fd;                        /* listening, non-blocking; stays the caller's */
-    struct tls_server *tls;        /* a reference is taken */
+    const char *name;       /* "public" or "operators": label in metrics and log */
+    int fd;                 /* listening, non-blocking; stays the caller's */
+    struct tls_server *tls; /* a reference is taken */
     struct session_limits limits;
-    int connections_max;           /* per worker */
+    int connections_max; /* per worker */
     int64_t handshake_timeout_us;
     const struct inet_network *proxies; /* peers that speak PROXY v2; borrowed */
     size_t proxy_count;
     void *owner;
-    void (*serve)(void *owner, struct request *request);                /* see router_serve */
-    void (*answered)(void *owner, const struct request *request);       /* for log and metrics */
+    void (*serve)(void *owner, struct request *request);          /* see router_serve */
+    void (*answered)(void *owner, const struct request *request); /* for log and metrics */
 };
 
 /* Register metrics; in the master, once. */

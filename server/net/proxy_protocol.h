@@ -1,5 +1,6 @@
-/* PROXY protocol v2 (haproxy's doc/proxy-protocol.txt): the binary header a load balancer puts in front of a connection. Accepted only
- * from configured peers; from those it's required. Sans-I/O: give it what has arrived. */
+/* PROXY protocol v2 (haproxy's doc/proxy-protocol.txt): the binary header a load balancer puts in
+ * front of a connection. Accepted only from configured peers; from those it's required. Sans-I/O:
+ * give it what has arrived. */
 #ifndef NET_PROXY_PROTOCOL_H
 #define NET_PROXY_PROTOCOL_H
 
@@ -8,9 +9,9 @@
 #include "base/inet.h"
 
 enum proxy_protocol_result {
-    PROXY_PROTOCOL_MORE,    /* incomplete: read on */
-    PROXY_PROTOCOL_DONE,    /* *used bytes consumed, *client set (unless LOCAL, then untouched) */
-    PROXY_PROTOCOL_INVALID  /* close */
+    PROXY_PROTOCOL_MORE,   /* incomplete: read on */
+    PROXY_PROTOCOL_DONE,   /* *used bytes consumed, *client set (unless LOCAL, then untouched) */
+    PROXY_PROTOCOL_INVALID /* close */
 };
 
 #define PROXY_PROTOCOL_MAX 536 /* header with TLVs we accept at most */

@@ -78,7 +78,8 @@ static bool load_files(WOLFSSL_CTX *context, const struct tls_settings *settings
         return false;
     if (wolfSSL_CTX_use_certificate_chain_file(context, settings->certificate_file) !=
         WOLFSSL_SUCCESS)
-        return say(error, size, settings->certificate_file, "is not a readable PEM certificate chain");
+        return say(error, size, settings->certificate_file,
+                   "is not a readable PEM certificate chain");
     if (wolfSSL_CTX_use_PrivateKey_file(context, key, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS)
         return say(error, size, key, "is not a readable PEM private key");
     if (wolfSSL_CTX_check_private_key(context) != WOLFSSL_SUCCESS)

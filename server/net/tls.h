@@ -1,5 +1,6 @@
-/* TLS 1.3 (1.2 with AEAD optional) with ALPN h2 and nothing else. A struct tls_server is one certificate with its settings; a new
- * certificate is a new one, connections keep theirs until they end (reference counted). The only user of wolfSSL's TLS. */
+/* TLS 1.3 (1.2 with AEAD optional) with ALPN h2 and nothing else. A struct tls_server is one
+ * certificate with its settings; a new certificate is a new one, connections keep theirs until they
+ * end (reference counted). The only user of wolfSSL's TLS. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -29,13 +30,15 @@ struct tls_stream *tls_stream_new(struct tls_server *server, int fd);
 void tls_stream_free(struct tls_stream *stream);
 
 enum tls_result tls_stream_handshake(struct tls_stream *stream);
-/* *length: in: room, out: bytes read. Call until TLS_WANT_READ: libev does not fire for bytes buffered inside. */
+/* *length: in: room, out: bytes read. Call until TLS_WANT_READ: libev does not fire for bytes
+ * buffered inside. */
 enum tls_result tls_stream_read(struct tls_stream *stream, void *data, size_t *length);
 /* *length: in: bytes offered, out: taken. After TLS_WANT_WRITE offer the same bytes again. */
 enum tls_result tls_stream_write(struct tls_stream *stream, const void *data, size_t *length);
 void tls_stream_close(struct tls_stream *stream); /* close_notify, best effort */
 
-bool tls_stream_has_client_certificate(const struct tls_stream *stream); /* verified against client_ca_file */
+bool tls_stream_has_client_certificate(
+    const struct tls_stream *stream);                          /* verified against client_ca_file */
 const char *tls_stream_error(const struct tls_stream *stream); /* for the log */
 
 #endif

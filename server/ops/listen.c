@@ -115,8 +115,8 @@ bool listen_export(const struct listen_set *set, char *text, size_t size)
     int length = snprintf(text, size, "%s=", VARIABLE);
     for (int i = 0; i < set->slots * set->listeners; i++) {
         fcntl(set->fds[i], F_SETFD, 0);
-        length += snprintf(text + length, size - (size_t)length, "%s%d", i == 0 ? "" : ",",
-                           set->fds[i]);
+        length +=
+            snprintf(text + length, size - (size_t)length, "%s%d", i == 0 ? "" : ",", set->fds[i]);
         if ((size_t)length >= size)
             return false;
     }

@@ -1,5 +1,5 @@
-/* Listening sockets: one per worker slot and listener with SO_REUSEPORT, kept by the master so that a dead worker's queue survives, and
- * handed to a new master at an upgrade. */
+/* Listening sockets: one per worker slot and listener with SO_REUSEPORT, kept by the master so that
+ * a dead worker's queue survives, and handed to a new master at an upgrade. */
 #ifndef OPS_LISTEN_H
 #define OPS_LISTEN_H
 
@@ -16,7 +16,8 @@ struct listen_set {
     int listeners;
 };
 
-/* Open them all. A port that somebody has, ourselves included, is an error: SO_REUSEPORT would share it in silence. */
+/* Open them all. A port that somebody has, ourselves included, is an error: SO_REUSEPORT would
+ * share it in silence. */
 bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots,
                  char *error, size_t size);
 

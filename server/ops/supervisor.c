@@ -40,10 +40,10 @@ struct supervisor {
     bool told_ready;
     bool stopping;
     int64_t stop_deadline;
-    int64_t watchdog;       /* interval, 0: none */
+    int64_t watchdog; /* interval, 0: none */
     int64_t watchdog_sent;
-    pid_t successor;        /* a new master on its way */
-    int successor_fd;       /* it says when it serves */
+    pid_t successor;  /* a new master on its way */
+    int successor_fd; /* it says when it serves */
     int64_t successor_deadline;
 };
 

@@ -1,5 +1,6 @@
-/* The master: keeps the listening sockets, forks the workers and restarts a dead one at once. Signals: HUP reload, USR2 upgrade to a new
- * binary on the same sockets, TERM and INT drain (again: at once). A worker whose loop stands still for 10 s is killed. */
+/* The master: keeps the listening sockets, forks the workers and restarts a dead one at once.
+ * Signals: HUP reload, USR2 upgrade to a new binary on the same sockets, TERM and INT drain (again:
+ * at once). A worker whose loop stands still for 10 s is killed. */
 #ifndef OPS_SUPERVISOR_H
 #define OPS_SUPERVISOR_H
 
@@ -22,12 +23,14 @@ struct supervisor_settings {
     int listeners;
     int workers;
     int drain_s;
-    char **argv;     /* for the upgrade: how we were called */
+    char **argv; /* for the upgrade: how we were called */
     void *owner;
-    /* In the child: serve on `fds` (one per listener) until told to stop; its result is the exit code. Signals are unblocked. */
+    /* In the child: serve on `fds` (one per listener) until told to stop; its result is the exit
+     * code. Signals are unblocked. */
     int (*work)(void *owner, int slot, const int *fds, struct supervisor_word *word);
-    bool (*may_reload)(void *owner);      /* HUP: is the new configuration any good? it logs what isn't */
-    void (*ready)(void *owner);           /* all workers serve, for the first time */
+    bool (*may_reload)(
+        void *owner);           /* HUP: is the new configuration any good? it logs what isn't */
+    void (*ready)(void *owner); /* all workers serve, for the first time */
 };
 
 void supervisor_register_metrics(void);

@@ -77,8 +77,7 @@ static bool find_leaders(struct batch *batch)
     qsort(sorted, batch->count, sizeof sorted[0], compare_keyed);
     size_t leader = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        bool first =
-            i == 0 || ledger_rows_compare_keys(&sorted[i - 1].key, &sorted[i].key) != 0;
+        bool first = i == 0 || ledger_rows_compare_keys(&sorted[i - 1].key, &sorted[i].key) != 0;
         if (first) {
             leader = sorted[i].place;
             batch->verdicts[leader].asked = batch->asked_count;
@@ -92,7 +91,8 @@ static bool find_leaders(struct batch *batch)
 bool batch_prepare(struct batch *batch, unsigned stripe)
 {
     batch->verdicts = arena_array(&batch->arena, batch->count, sizeof batch->verdicts[0]);
-    batch->ids = arena_array(&batch->arena, batch->count * ORDER_ACCOUNTS_MAX, sizeof batch->ids[0]);
+    batch->ids =
+        arena_array(&batch->arena, batch->count * ORDER_ACCOUNTS_MAX, sizeof batch->ids[0]);
     if (batch->verdicts == NULL || batch->ids == NULL || !find_leaders(batch))
         return false;
     size_t count = 0;

@@ -1,6 +1,7 @@
-/* A batch: the orders that share one database transaction, and what is decided about them. Pure between its inputs (orders,
- * locked accounts, remembered keys, bundle, moment) and its output (what to write, what to answer): no I/O, no clock, so it's
- * unit-tested without a database. The lane moves it through the database. */
+/* A batch: the orders that share one database transaction, and what is decided about them. Pure
+ * between its inputs (orders, locked accounts, remembered keys, bundle, moment) and its output
+ * (what to write, what to answer): no I/O, no clock, so it's unit-tested without a database. The
+ * lane moves it through the database. */
 #ifndef POSTING_BATCH_H
 #define POSTING_BATCH_H
 
@@ -17,25 +18,25 @@ struct batch_verdict {
     int status;
     struct slice body;
     bool replayed;
-    size_t leader;     /* the first order of the batch with the same key; itself when it's that one */
-    size_t asked;      /* its place among the asked keys, when it's the leader */
+    size_t leader; /* the first order of the batch with the same key; itself when it's that one */
+    size_t asked;  /* its place among the asked keys, when it's the leader */
 };
 
 struct batch {
     struct batch *next;            /* in the queue's list of batches to submit again */
     struct posting_order **orders; /* in order of arrival; borrowed until `done` */
     size_t count;
-    int attempts;      /* submissions so far */
-    bool resubmitted;  /* its fate was unknown once */
+    int attempts;       /* submissions so far */
+    bool resubmitted;   /* its fate was unknown once */
     struct arena arena; /* everything below lives in it, from batch_prepare to batch_reset */
 
-    struct uuid *ids;  /* accounts to lock, sorted, each once */
+    struct uuid *ids; /* accounts to lock, sorted, each once */
     size_t id_count;
     struct ledger_key *asked; /* keys to look for, sorted, each once */
     size_t asked_count;
     struct batch_verdict *verdicts; /* one per order */
 
-    struct book book;  /* the locked accounts */
+    struct book book;              /* the locked accounts */
     struct ledger_key *remembered; /* keys that are used already, sorted */
     size_t remembered_count;
 
@@ -60,11 +61,12 @@ void batch_reset(struct batch *batch);
 /* Work out which accounts to lock and which keys to look for. False: out of memory. */
 bool batch_prepare(struct batch *batch, unsigned stripe);
 
-/* Decide every order, in order of arrival. Changes the book; fills verdicts and writing. False: out of memory, or a
- * locked account is unsound (the batch must not be written). */
+/* Decide every order, in order of arrival. Changes the book; fills verdicts and writing. False: out
+ * of memory, or a locked account is unsound (the batch must not be written). */
 bool batch_decide(struct batch *batch, const struct batch_terms *terms);
 
-/* It's durable (or there was nothing to write): tell every order. The orders are gone afterwards. */
+/* It's durable (or there was nothing to write): tell every order. The orders are gone afterwards.
+ */
 void batch_answer(struct batch *batch);
 
 /* Tell every order the same outcome: nothing of it moved. */

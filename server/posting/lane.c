@@ -15,9 +15,9 @@ struct lane {
     struct lane_settings settings;
     struct lane_owner owner;
     enum lane_state state;
-    struct batch *batch;  /* in flight, or NULL */
-    char sqlstate[6];     /* of the error that failed it */
-    int64_t phase_began;  /* monotonic us */
+    struct batch *batch; /* in flight, or NULL */
+    char sqlstate[6];    /* of the error that failed it */
+    int64_t phase_began; /* monotonic us */
 };
 
 static struct {
@@ -222,8 +222,12 @@ struct lane *lane_new(struct ev_loop *loop, const struct lane_settings *settings
         .connect_timeout_us = 5 * CLOCK_SECOND,
         .answer_timeout_us = 30 * CLOCK_SECOND,
     };
-    const struct pg_connection_owner callbacks = {
-        .owner = lane, .ready = ready, .rows = rows, .error = error, .synced = synced, .lost = lost};
+    const struct pg_connection_owner callbacks = {.owner = lane,
+                                                  .ready = ready,
+                                                  .rows = rows,
+                                                  .error = error,
+                                                  .synced = synced,
+                                                  .lost = lost};
     if (lane == NULL)
         return NULL;
     lane->settings = *settings;

@@ -10,20 +10,20 @@ struct ev_loop;
 struct lane;
 
 enum lane_state {
-    LANE_DOWN,         /* not connected */
-    LANE_OPENING,      /* making its system accounts */
+    LANE_DOWN,    /* not connected */
+    LANE_OPENING, /* making its system accounts */
     LANE_IDLE,
-    LANE_READING,      /* locks and keys asked for */
-    LANE_WRITING,      /* everything sent, commit included: only the sync tells */
-    LANE_ABORTED,      /* an error came: waiting for the sync behind it */
+    LANE_READING, /* locks and keys asked for */
+    LANE_WRITING, /* everything sent, commit included: only the sync tells */
+    LANE_ABORTED, /* an error came: waiting for the sync behind it */
     LANE_ROLLING_BACK
 };
 
 /* How a batch left the lane. */
 enum lane_end {
     LANE_DURABLE, /* committed: batch_answer */
-    LANE_FAILED,  /* rolled back: nothing of it moved; sqlstate says why ("" : out of memory here) */
-    LANE_UNKNOWN  /* the connection died: submit it again, the keys tell */
+    LANE_FAILED, /* rolled back: nothing of it moved; sqlstate says why ("" : out of memory here) */
+    LANE_UNKNOWN /* the connection died: submit it again, the keys tell */
 };
 
 struct lane_owner {

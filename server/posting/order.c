@@ -38,8 +38,8 @@ struct decision {
     struct transfer transfer;
     struct fee_facts facts;
     struct fee_decision fee;
-    bool priced;  /* a rule was asked */
-    bool failed;  /* and had no answer */
+    bool priced; /* a rule was asked */
+    bool failed; /* and had no answer */
     enum refusal refusal;
 };
 
@@ -87,7 +87,8 @@ static void price(struct decision *d)
 /* Everything that can say no. After this nothing does. */
 static void refuse_or_not(struct decision *d)
 {
-    /* settlement and fees exist for the currencies we serve: a currency without them is nobody's wallet's */
+    /* settlement and fees exist for the currencies we serve: a currency without them is nobody's
+     * wallet's */
     if (d->order->kind == TRANSACTION_DEPOSIT && d->transfer.from == NULL) {
         d->refusal = REFUSAL_CURRENCY_MISMATCH;
         return;

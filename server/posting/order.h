@@ -1,5 +1,6 @@
-/* Deciding one order while its accounts are locked: rules (facts -> decision), every refusal, then the postings, then the answer that is
- * remembered under its key. Also the code behind a quote one day: the same, on an unlocked snapshot. */
+/* Deciding one order while its accounts are locked: rules (facts -> decision), every refusal, then
+ * the postings, then the answer that is remembered under its key. Also the code behind a quote one
+ * day: the same, on an unlocked snapshot. */
 #ifndef POSTING_ORDER_H
 #define POSTING_ORDER_H
 
@@ -15,7 +16,8 @@ struct batch_terms;
 /* The accounts an order touches: payer, recipient, fees. Returns how many. */
 size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids);
 
-/* Where a batch's transactions and postings are written down; room for all is the batch's business. */
+/* Where a batch's transactions and postings are written down; room for all is the batch's business.
+ */
 struct order_ink {
     struct arena *arena;
     struct ledger_transaction *transactions;
@@ -25,8 +27,9 @@ struct order_ink {
     enum posting_outcome outcome; /* of the order decided last */
 };
 
-/* Decide `order`. POSTING_ANSWERED: `key` has status, answer and transaction (nil: refused) and is to be remembered; any other
- * outcome leaves it without a status and the book untouched. False: out of memory, the batch must not be written. */
+/* Decide `order`. POSTING_ANSWERED: `key` has status, answer and transaction (nil: refused) and is
+ * to be remembered; any other outcome leaves it without a status and the book untouched. False: out
+ * of memory, the batch must not be written. */
 bool order_decide(const struct posting_order *order, const struct batch_terms *terms,
                   struct book *book, struct order_ink *ink, struct ledger_key *key);
 

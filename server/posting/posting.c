@@ -12,14 +12,14 @@
 #include "scripting/bundle.h"
 
 #define LANES_MAX 16
-#define ATTEMPTS_MAX 5           /* for errors that go away by themselves, then the batch is halved */
-#define QUEUE_ALWAYS 1024        /* so many may wait whatever the measured rate says */
-#define PAUSE_S 0.1              /* before a batch that the database couldn't take is tried again */
-#define TICK_S 0.1               /* how often waiting orders are looked over for passed deadlines */
+#define ATTEMPTS_MAX 5    /* for errors that go away by themselves, then the batch is halved */
+#define QUEUE_ALWAYS 1024 /* so many may wait whatever the measured rate says */
+#define PAUSE_S 0.1       /* before a batch that the database couldn't take is tried again */
+#define TICK_S 0.1        /* how often waiting orders are looked over for passed deadlines */
 
 struct posting_queue {
     struct ev_loop *loop;
-    ev_prepare gather;  /* at the end of a loop turn: one batch from all that came in it */
+    ev_prepare gather; /* at the end of a loop turn: one batch from all that came in it */
     ev_timer tick;
     ev_timer pause;
     struct posting_settings settings;
@@ -34,7 +34,7 @@ struct posting_queue {
     struct batch *again; /* to be submitted again, oldest first */
     bool paused;
 
-    double rate;       /* orders answered per second, smoothed */
+    double rate; /* orders answered per second, smoothed */
     int64_t rate_from;
     int answered;
     struct posting_order **taken; /* batch_max places */
@@ -111,7 +111,8 @@ static void finish(struct posting_order *order, enum posting_outcome outcome)
     order->done(order);
 }
 
-/* What has passed its deadline is dropped before it's batched: deadlines are in order of arrival. */
+/* What has passed its deadline is dropped before it's batched: deadlines are in order of arrival.
+ */
 static void drop_expired(struct posting_queue *queue)
 {
     int64_t now = clock_monotonic();
@@ -210,8 +211,9 @@ static void count_outcomes(const struct batch *batch)
     }
 }
 
-/* Orders per second over the last stretches of 100 ms and more: what the queue may promise. Only a stretch at whose end
- * more was waiting tells of the most we can do; a quiet one tells of the customers. */
+/* Orders per second over the last stretches of 100 ms and more: what the queue may promise. Only a
+ * stretch at whose end more was waiting tells of the most we can do; a quiet one tells of the
+ * customers. */
 static void measure_rate(struct posting_queue *queue, int answered)
 {
     int64_t now = clock_monotonic();
@@ -268,7 +270,8 @@ static enum remedy remedy_for(const char *sqlstate)
     if (sqlstate[0] == '\0' || strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "55", 2) == 0 ||
         strncmp(sqlstate, "57", 2) == 0 || strncmp(sqlstate, "58", 2) == 0 ||
         strcmp(sqlstate, "25006") == 0)
-        return REMEDY_WAIT; /* resources, locks, operators, disk, read-only: nobody's order is to blame */
+        return REMEDY_WAIT; /* resources, locks, operators, disk, read-only: nobody's order is to
+                               blame */
     return REMEDY_HALVE;
 }
 

@@ -1,8 +1,10 @@
-/* Posting: orders are queued, taken in batches, decided in C while their accounts are locked, written set-wise, and answered
- * after the database said it's durable. See README.md for the life of a batch.
+/* Posting: orders are queued, taken in batches, decided in C while their accounts are locked,
+ * written set-wise, and answered after the database said it's durable. See README.md for the life
+ * of a batch.
  *
- * Promises: an order is answered exactly once. One key (of one caller), one transaction, one answer, byte for byte. Answers marked posted are
- * durable. A batch whose fate is unknown (connection lost) is submitted again until it's known. */
+ * Promises: an order is answered exactly once. One key (of one caller), one transaction, one
+ * answer, byte for byte. Answers marked posted are durable. A batch whose fate is unknown
+ * (connection lost) is submitted again until it's known. */
 #ifndef POSTING_POSTING_H
 #define POSTING_POSTING_H
 
@@ -27,35 +29,37 @@ struct posting_decision {
     const char *reason;   /* a rule's words for RULE_DENIED, else NULL */
     struct uuid transaction;
     int64_t created_at;        /* Unix us */
-    struct account from_after; /* as after this transaction; for INSUFFICIENT_FUNDS as it stands; id nil: no such account */
+    struct account from_after; /* as after this transaction; for INSUFFICIENT_FUNDS as it stands; id
+                                  nil: no such account */
     struct account to_after;
     const struct fee_decision *fee; /* NULL: no rule was asked */
     const uint8_t *bundle;          /* 32 bytes, NULL: no rule was asked */
 };
 
 enum posting_outcome {
-    POSTING_ANSWERED,       /* posted, refused or replayed: status and body are final and durable */
-    POSTING_KEY_REUSED,     /* 422: the key belongs to another request */
-    POSTING_RULE_FAILED,    /* 503: nothing moved, nothing remembered */
-    POSTING_EXPIRED,        /* 503: its deadline passed before it was batched; nothing moved */
-    POSTING_UNAVAILABLE,    /* 503: the same, because there is no database */
-    POSTING_POISONED        /* 500: the database refuses just this one; nothing moved */
+    POSTING_ANSWERED,    /* posted, refused or replayed: status and body are final and durable */
+    POSTING_KEY_REUSED,  /* 422: the key belongs to another request */
+    POSTING_RULE_FAILED, /* 503: nothing moved, nothing remembered */
+    POSTING_EXPIRED,     /* 503: its deadline passed before it was batched; nothing moved */
+    POSTING_UNAVAILABLE, /* 503: the same, because there is no database */
+    POSTING_POISONED     /* 500: the database refuses just this one; nothing moved */
 };
 
 struct posting_order {
     /* the asker fills in; everything lives until `done` */
     enum transaction_kind kind;
-    struct uuid caller;          /* user or partner: the key's scope */
-    struct slice key;            /* 1..255 visible characters */
+    struct uuid caller; /* user or partner: the key's scope */
+    struct slice key;   /* 1..255 visible characters */
     uint8_t request_hash[32];
-    struct uuid from;            /* wallet; ignored for a deposit (settlement pays) */
-    struct uuid to;              /* wallet; nil: the phone number is nobody's -> recipient_not_found */
-    struct money amount;         /* 1 .. MONEY_MAX */
-    struct slice note;           /* {NULL,0}: none; valid UTF-8 without NUL */
+    struct uuid from;    /* wallet; ignored for a deposit (settlement pays) */
+    struct uuid to;      /* wallet; nil: the phone number is nobody's -> recipient_not_found */
+    struct money amount; /* 1 .. MONEY_MAX */
+    struct slice note;   /* {NULL,0}: none; valid UTF-8 without NUL */
     struct slice reference;
     uint8_t trace_id[16];
-    int64_t deadline;            /* monotonic us */
-    /* Append the answer for `decision` to `body` and return its status. Called while rows are locked: no I/O. Must be pure. */
+    int64_t deadline; /* monotonic us */
+    /* Append the answer for `decision` to `body` and return its status. Called while rows are
+     * locked: no I/O. Must be pure. */
     int (*render)(const struct posting_order *order, const struct posting_decision *decision,
                   struct bytes *body);
     void (*done)(struct posting_order *order); /* once, never from inside posting_submit */
@@ -73,18 +77,19 @@ struct posting_order {
 };
 
 struct posting_settings {
-    const char *conninfo;  /* of the database, as moolah_server */
-    int lanes;             /* batches in flight: a connection each; start with 2 */
-    int batch_max;         /* orders in a batch; start with 256 */
-    int queue_max;         /* waiting orders; past it submit says no */
-    unsigned stripe_first; /* system accounts: lane i uses stripe stripe_first + i */
+    const char *conninfo;       /* of the database, as moolah_server */
+    int lanes;                  /* batches in flight: a connection each; start with 2 */
+    int batch_max;              /* orders in a batch; start with 256 */
+    int queue_max;              /* waiting orders; past it submit says no */
+    unsigned stripe_first;      /* system accounts: lane i uses stripe stripe_first + i */
     const currency *currencies; /* system accounts exist for these; ended by 0 */
 };
 
 void posting_register_metrics(void);
 
 struct posting_queue *posting_new(struct ev_loop *loop, const struct posting_settings *settings);
-void posting_free(struct posting_queue *queue); /* after a drain; open orders are dropped without `done` */
+void posting_free(
+    struct posting_queue *queue); /* after a drain; open orders are dropped without `done` */
 
 /* False: too much waits already; answer 503 overloaded. */
 bool posting_submit(struct posting_queue *queue, struct posting_order *order);
@@ -92,7 +97,8 @@ bool posting_submit(struct posting_queue *queue, struct posting_order *order);
 /* The bundle that prices from the next batch on; a reference is taken. */
 void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle);
 
-bool posting_is_ready(const struct posting_queue *queue);  /* some lane has a database and there is a bundle */
-int posting_waiting(const struct posting_queue *queue);    /* queued and in flight: 0 when drained */
+bool posting_is_ready(
+    const struct posting_queue *queue); /* some lane has a database and there is a bundle */
+int posting_waiting(const struct posting_queue *queue); /* queued and in flight: 0 when drained */
 
 #endif

@@ -21,9 +21,9 @@
 #include "store/pg_rows.h"
 #include "store/redis.h"
 
-#define CACHED_MS 60000     /* a cached token lives so long at most */
+#define CACHED_MS 60000       /* a cached token lives so long at most */
 #define TOMBSTONE_MS "120000" /* longer, so that it outlives every copy on its way */
-#define VALUE_SIZE 33       /* kind, caller, sign-in */
+#define VALUE_SIZE 33         /* kind, caller, sign-in */
 
 enum { LIMIT_USER, LIMIT_IP, LIMIT_EXTRA, LIMITS };
 
@@ -31,7 +31,7 @@ struct gate {
     struct redis *redis;
     struct pg_pool *pool;
     struct gate_settings settings;
-    struct limiter *limiter; /* when Redis is down */
+    struct limiter *limiter;       /* when Redis is down */
     struct gate_question *looking; /* tokens being asked of PostgreSQL, one question each */
 };
 
@@ -51,7 +51,8 @@ static const struct pg_statement find_sign_in = {
 
 static const struct pg_statement find_api_key = {
     "gate_find_api_key",
-    "select k.partner, k.id, now() + interval '1 day' from api_keys k join partners p on p.id = k.partner "
+    "select k.partner, k.id, now() + interval '1 day' from api_keys k join partners p on p.id = "
+    "k.partner "
     "where k.key_hash = $1::bytea and k.revoked_at is null and p.disabled_at is null"};
 
 const struct pg_statement *const gate_statements[] = {&find_sign_in, &find_api_key, NULL};
@@ -94,7 +95,8 @@ static void finish(struct gate_question *question, enum gate_verdict verdict)
 }
 
 /* The rates that a question is held against; NULL: that one doesn't count here. */
-static void choose_rates(const struct gate_question *question, const struct gate_rate *rates[LIMITS])
+static void choose_rates(const struct gate_question *question,
+                         const struct gate_rate *rates[LIMITS])
 {
     const struct gate_settings *settings = &question->gate->settings;
     rates[LIMIT_USER] = question->kind == GATE_NOBODY ? NULL : &settings->user;
@@ -140,7 +142,8 @@ static void describe_limit(struct gate_question *question, int limit, int remain
     question->answer.remaining = remaining < 0 ? 0 : remaining;
 }
 
-/* What a limit is counted under. User keys are tagged by user, so that in a cluster they share the token's slot. */
+/* What a limit is counted under. User keys are tagged by user, so that in a cluster they share the
+ * token's slot. */
 static void write_limit_key(const struct gate_question *question, int limit, struct bytes *key)
 {
     if (limit == LIMIT_IP) {
@@ -275,7 +278,8 @@ static void on_looked_up(void *owner, enum pg_outcome outcome, const struct pg_r
 static bool join_lookup(struct gate *gate, struct gate_question *question)
 {
     for (struct gate_question *first = gate->looking; first != NULL; first = first->looker) {
-        if (first->kind != question->kind || !crypto_equal(first->token_hash, question->token_hash, 32))
+        if (first->kind != question->kind ||
+            !crypto_equal(first->token_hash, question->token_hash, 32))
             continue;
         question->next = first->next;
         first->next = question;
@@ -294,8 +298,9 @@ static bool look_up(struct gate_question *question)
     arena_init(&arena);
     pg_params_init(&params, &arena);
     pg_params_text(&params, (struct slice){(const char *)question->token_hash, 32});
-    bool asked = pg_pool_ask(gate->pool, question->kind == GATE_PARTNER ? &find_api_key : &find_sign_in,
-                             &params, on_looked_up, question);
+    bool asked =
+        pg_pool_ask(gate->pool, question->kind == GATE_PARTNER ? &find_api_key : &find_sign_in,
+                    &params, on_looked_up, question);
     arena_release(&arena);
     if (!asked)
         return false;

@@ -1,10 +1,12 @@
-/* The gate: who is calling, and may they call now. One Redis round trip (a function call that reads the token and GCRA limits of
- * user and IP and writes only if all allow). What Redis doesn't know is asked of PostgreSQL, the truth, and offered back.
- * A token that is unknown is charged to the IP only, or it would burn the victim's quota.
+/* The gate: who is calling, and may they call now. One Redis round trip (a function call that reads
+ * the token and GCRA limits of user and IP and writes only if all allow). What Redis doesn't know
+ * is asked of PostgreSQL, the truth, and offered back. A token that is unknown is charged to the IP
+ * only, or it would burn the victim's quota.
  *
- * When Redis is down or takes over 25 ms a breaker opens: tokens are asked of PostgreSQL (equal questions at once are asked
- * once), limits are counted in this worker; it closes by itself. Cached tokens live at most 60 s, a revoked one is replaced by a
- * tombstone before revoking is acknowledged. */
+ * When Redis is down or takes over 25 ms a breaker opens: tokens are asked of PostgreSQL (equal
+ * questions at once are asked once), limits are counted in this worker; it closes by itself. Cached
+ * tokens live at most 60 s, a revoked one is replaced by a tombstone before revoking is
+ * acknowledged. */
 #ifndef STORE_GATE_H
 #define STORE_GATE_H
 
@@ -30,13 +32,13 @@ struct gate_rate {
 };
 
 struct gate_settings {
-    const char *redis; /* "unix:/path" or "host:port", optional "password@" */
+    const char *redis;  /* "unix:/path" or "host:port", optional "password@" */
     int64_t timeout_us; /* 25 ms */
     struct gate_rate user;
     struct gate_rate ip;
     struct gate_rate sign_in_phone; /* tries per phone number */
     struct gate_rate sign_in_ip;
-    struct gate_rate lookup_user;   /* finding recipients by phone, per user */
+    struct gate_rate lookup_user; /* finding recipients by phone, per user */
     struct gate_rate sign_up_ip;
 };
 
@@ -66,23 +68,24 @@ struct gate_question {
     struct slice authorization; /* the header's value, or empty for anonymous calls */
     struct inet client;         /* IPv6: counted by /64 */
     enum gate_extra extra;
-    struct slice phone;         /* for GATE_SIGN_IN; hashed before it leaves */
-    struct gate_answer answer;  /* filled before done */
+    struct slice phone;                           /* for GATE_SIGN_IN; hashed before it leaves */
+    struct gate_answer answer;                    /* filled before done */
     void (*done)(struct gate_question *question); /* once, never from inside gate_ask */
     /* gate's own */
-    enum gate_caller kind;      /* by the token's prefix */
+    enum gate_caller kind; /* by the token's prefix */
     uint8_t token_hash[32];
-    uint8_t value[33];          /* what PostgreSQL said of the token */
+    uint8_t value[33]; /* what PostgreSQL said of the token */
     bool has_value;
-    int64_t lifetime_ms;        /* of the value in the cache */
-    bool malformed;             /* an Authorization that is no token */
+    int64_t lifetime_ms; /* of the value in the cache */
+    bool malformed;      /* an Authorization that is no token */
     struct gate *gate;
-    struct gate_question *next; /* waiting for the same token's answer */
+    struct gate_question *next;   /* waiting for the same token's answer */
     struct gate_question *looker; /* the next token that is being looked up */
 };
 
 void gate_register_metrics(void);
-struct gate *gate_new(struct ev_loop *loop, struct pg_pool *pool, const struct gate_settings *settings);
+struct gate *gate_new(struct ev_loop *loop, struct pg_pool *pool,
+                      const struct gate_settings *settings);
 void gate_free(struct gate *gate);
 
 enum gate_asked {
@@ -91,27 +94,31 @@ enum gate_asked {
     GATE_ASKED_NOW    /* the answer is there already; done isn't called */
 };
 
-/* Anonymous (empty authorization): GATE_NOBODY and GATE_ALLOWED when the limits allow. The question must live until it's answered. */
+/* Anonymous (empty authorization): GATE_NOBODY and GATE_ALLOWED when the limits allow. The question
+ * must live until it's answered. */
 enum gate_asked gate_ask(struct gate *gate, struct gate_question *question);
 
 /* A sign-in went well: forget its phone's failed tries. Fire and forget. */
 void gate_sign_in_succeeded(struct gate *gate, struct slice phone);
 
-/* The token is revoked in PostgreSQL: put a tombstone over its cached copy. False: Redis can't be told now, done isn't called: the copy dies
- * within 60 s. `sure`: it's there. */
+/* The token is revoked in PostgreSQL: put a tombstone over its cached copy. False: Redis can't be
+ * told now, done isn't called: the copy dies within 60 s. `sure`: it's there. */
 bool gate_revoke(struct gate *gate, const struct uuid *caller, const uint8_t token_hash[32],
                  void (*done)(void *owner, bool sure), void *owner);
 
 /* Other rates from now on. */
 void gate_set_rates(struct gate *gate, const struct gate_settings *settings);
 
-extern const struct pg_statement *const gate_statements[]; /* ended by NULL: for the pool's connections */
+extern const struct pg_statement
+    *const gate_statements[]; /* ended by NULL: for the pool's connections */
 
 bool gate_breaker_is_open(const struct gate *gate);
 
-/* Tokens: "mlt_" (users) or "mlk_" (partners' keys) + base64url of 16 bytes id + 32 random bytes. Only the SHA-256 of the whole text is stored. */
+/* Tokens: "mlt_" (users) or "mlk_" (partners' keys) + base64url of 16 bytes id + 32 random bytes.
+ * Only the SHA-256 of the whole text is stored. */
 #define GATE_TOKEN_MAX 80
-void gate_token_new(enum gate_caller kind, const struct uuid *caller_id, char token[GATE_TOKEN_MAX]);
+void gate_token_new(enum gate_caller kind, const struct uuid *caller_id,
+                    char token[GATE_TOKEN_MAX]);
 void gate_token_hash(struct slice token, uint8_t hash[32]);
 /* GATE_NOBODY: it has not the form of a token. The id inside is only a claim. */
 enum gate_caller gate_token_parse(struct slice token, struct uuid *caller_id);

@@ -1,8 +1,9 @@
 #include "store/gate_function.h"
 
-/* KEYS: token or "", limits (user or "", ip, extra or ""). ARGV: for each limit interval and tolerance in microseconds; then the token's value and lifetime
- * in ms when it is to be stored. Answer: {value or "", verdict, retry in us, remaining, which}: verdict 0 allowed, 1 refused; which 1 user 2 ip 3 extra.
- * A token that isn't known here is charged to the IP only. */
+/* KEYS: token or "", limits (user or "", ip, extra or ""). ARGV: for each limit interval and
+ * tolerance in microseconds; then the token's value and lifetime in ms when it is to be stored.
+ * Answer: {value or "", verdict, retry in us, remaining, which}: verdict 0 allowed, 1 refused;
+ * which 1 user 2 ip 3 extra. A token that isn't known here is charged to the IP only. */
 const char gate_function_source[] =
     "#!lua name=moolah_gate_1\n"
     "local function gate(keys, args)\n"

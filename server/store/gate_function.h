@@ -1,4 +1,5 @@
-/* The gate's Redis function: one call reads the token and all limits, and writes only if all allow. */
+/* The gate's Redis function: one call reads the token and all limits, and writes only if all allow.
+ */
 #ifndef STORE_GATE_FUNCTION_H
 #define STORE_GATE_FUNCTION_H
 

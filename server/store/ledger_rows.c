@@ -6,9 +6,10 @@
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
 
-/* A batch waits for nothing between its flights, so a transaction that stays idle has lost its worker (stopped, or cut off):
- * its locks are taken back after 5 s and the worker submits again. Plans by primary key, whatever the statistics say: the tables start empty
- * and the statements are prepared once. */
+/* A batch waits for nothing between its flights, so a transaction that stays idle has lost its
+ * worker (stopped, or cut off): its locks are taken back after 5 s and the worker submits again.
+ * Plans by primary key, whatever the statistics say: the tables start empty and the statements are
+ * prepared once. */
 const char ledger_rows_setup[] = "set idle_in_transaction_session_timeout = '5s'; "
                                  "set lock_timeout = 0; set statement_timeout = 0; "
                                  "set jit = off; set plan_cache_mode = force_generic_plan; "
@@ -20,7 +21,8 @@ static const struct pg_statement begin_batch = {"begin_batch", "begin"};
 static const struct pg_statement commit_batch = {"commit_batch", "commit"};
 static const struct pg_statement roll_back_batch = {"roll_back_batch", "rollback"};
 
-/* With a synchronous standby a transaction that wrote nothing doesn't wait for it; this makes it wait. */
+/* With a synchronous standby a transaction that wrote nothing doesn't wait for it; this makes it
+ * wait. */
 static const struct pg_statement mark_batch = {
     "mark_batch", "select pg_logical_emit_message(true, 'moolah', 'replay')"};
 
@@ -29,14 +31,16 @@ const struct pg_statement ledger_rows_lock_accounts = {
                      "from accounts where id = any($1::uuid[]) order by id for no key update"};
 
 const struct pg_statement ledger_rows_read_keys = {
-    "read_keys", "select i.caller, i.key, i.request_hash, i.status, i.answer, i.transaction_id "
-                 "from unnest($1::text[], $2::uuid[]) as asked(key, caller) "
-                 "join idempotency i on i.key = asked.key collate \"C\" and i.caller = asked.caller"};
+    "read_keys",
+    "select i.caller, i.key, i.request_hash, i.status, i.answer, i.transaction_id "
+    "from unnest($1::text[], $2::uuid[]) as asked(key, caller) "
+    "join idempotency i on i.key = asked.key collate \"C\" and i.caller = asked.caller"};
 
 const struct pg_statement ledger_rows_update_accounts = {
-    "update_accounts", "update accounts a set posted = u.posted, held = u.held, version = u.version "
-                       "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) "
-                       "as u(id, posted, held, version) where a.id = u.id"};
+    "update_accounts",
+    "update accounts a set posted = u.posted, held = u.held, version = u.version "
+    "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) "
+    "as u(id, posted, held, version) where a.id = u.id"};
 
 static const struct pg_statement insert_transactions = {
     "insert_transactions",
@@ -59,9 +63,10 @@ static const struct pg_statement insert_keys = {
     "$4::smallint[], $5::bytea[], $6::uuid[]) u"};
 
 const struct pg_statement ledger_rows_open_accounts = {
-    "open_accounts", "insert into accounts (id, kind, currency, floor) "
-                     "select * from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::bigint[]) "
-                     "as u(id, kind, currency, floor) order by id on conflict do nothing"};
+    "open_accounts",
+    "insert into accounts (id, kind, currency, floor) "
+    "select * from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::bigint[]) "
+    "as u(id, kind, currency, floor) order by id on conflict do nothing"};
 
 const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
                                                              &commit_batch,
@@ -190,11 +195,11 @@ enum column_kind {
     COLUMN_BIGINT,       /* int64_t */
     COLUMN_SMALLINT,     /* int or enum */
     COLUMN_CURRENCY,
-    COLUMN_TEXT,         /* struct slice */
-    COLUMN_BYTEA,        /* struct slice */
-    COLUMN_HASH,         /* uint8_t[32] */
-    COLUMN_HASH_AT,      /* pointer to 32 bytes, or NULL */
-    COLUMN_TRACE_AT      /* pointer to 16 bytes */
+    COLUMN_TEXT,    /* struct slice */
+    COLUMN_BYTEA,   /* struct slice */
+    COLUMN_HASH,    /* uint8_t[32] */
+    COLUMN_HASH_AT, /* pointer to 32 bytes, or NULL */
+    COLUMN_TRACE_AT /* pointer to 16 bytes */
 };
 
 struct column {
@@ -351,13 +356,13 @@ static bool end_with(struct pg_connection *connection, struct arena *arena,
 bool ledger_rows_write(struct pg_connection *connection, struct arena *arena,
                        const struct ledger_rows_writing *writing)
 {
-    const struct table accounts = {
-        &ledger_rows_update_accounts, account_columns,        COUNT(account_columns),
-        writing->accounts,            writing->account_count, sizeof writing->accounts[0]};
-    const struct table transactions = {
-        &insert_transactions,  transaction_columns,        COUNT(transaction_columns),
-        writing->transactions, writing->transaction_count, sizeof writing->transactions[0]};
-    const struct table postings = {&insert_postings,      posting_columns,
+    const struct table accounts = {&ledger_rows_update_accounts, account_columns,
+                                   COUNT(account_columns),       writing->accounts,
+                                   writing->account_count,       sizeof writing->accounts[0]};
+    const struct table transactions = {&insert_transactions,       transaction_columns,
+                                       COUNT(transaction_columns), writing->transactions,
+                                       writing->transaction_count, sizeof writing->transactions[0]};
+    const struct table postings = {&insert_postings,       posting_columns,
                                    COUNT(posting_columns), writing->postings,
                                    writing->posting_count, sizeof writing->postings[0]};
     const struct table keys = {&insert_keys,  key_columns,        COUNT(key_columns),
@@ -421,7 +426,8 @@ bool ledger_rows_open(struct pg_connection *connection, struct arena *arena,
         openings[2 * i] = open_account(ACCOUNT_FEES, currencies[i], stripe);
         openings[2 * i + 1] = open_account(ACCOUNT_SETTLEMENT, currencies[i], stripe);
     }
-    const struct table table = {&ledger_rows_open_accounts, opening_columns, COUNT(opening_columns),
-                                openings, 2 * count, sizeof openings[0]};
+    const struct table table = {
+        &ledger_rows_open_accounts, opening_columns, COUNT(opening_columns), openings, 2 * count,
+        sizeof openings[0]};
     return write_table(connection, arena, &table, NULL) && pg_connection_sync(connection);
 }

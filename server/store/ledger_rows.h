@@ -1,10 +1,12 @@
-/* The posting batch's SQL: what one batch reads and locks, and what it writes. Only statements, encoding and decoding: the batch itself is posting/'s.
+/* The posting batch's SQL: what one batch reads and locks, and what it writes. Only statements,
+ * encoding and decoding: the batch itself is posting/'s.
  *
  * A batch is one transaction on one connection, two flights:
  *   ledger_rows_read   begin; lock the accounts in id order; read what is remembered under the keys
  *   ledger_rows_write  accounts, transactions, postings, keys, set-wise; commit; sync
- * The keys are read after the locks: whoever had the same order before us held the same locks and has committed. A key that
- * slips through (same key, other accounts) breaks on its primary key and the batch is submitted again. */
+ * The keys are read after the locks: whoever had the same order before us held the same locks and
+ * has committed. A key that slips through (same key, other accounts) breaks on its primary key and
+ * the batch is submitted again. */
 #ifndef STORE_LEDGER_ROWS_H
 #define STORE_LEDGER_ROWS_H
 
@@ -38,7 +40,8 @@ struct ledger_key {
     struct uuid transaction; /* nil: refused */
 };
 
-/* The order of the primary key: key bytes first (collation "C"), then caller. Keys are inserted in it, so that two batches can't deadlock. */
+/* The order of the primary key: key bytes first (collation "C"), then caller. Keys are inserted in
+ * it, so that two batches can't deadlock. */
 int ledger_rows_compare_keys(const struct ledger_key *a, const struct ledger_key *b);
 
 /* One transaction's row. */
@@ -49,10 +52,10 @@ struct ledger_transaction {
     int64_t amount, fee;
     struct uuid from, to, caller;
     int64_t from_version, to_version; /* of their postings */
-    struct slice note, reference; /* {NULL,0}: null */
-    const uint8_t *bundle;        /* 32 bytes or NULL */
-    struct slice pricing, facts;  /* JSON, {NULL,0}: null */
-    const uint8_t *trace_id;      /* 16 bytes */
+    struct slice note, reference;     /* {NULL,0}: null */
+    const uint8_t *bundle;            /* 32 bytes or NULL */
+    struct slice pricing, facts;      /* JSON, {NULL,0}: null */
+    const uint8_t *trace_id;          /* 16 bytes */
 };
 
 /* What a batch read asks for. ids: sorted, each once (book_sort_ids). */
@@ -67,10 +70,12 @@ struct ledger_rows_question {
 bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
                       const struct ledger_rows_question *question);
 
-/* Decode: `accounts` has room for as many as were asked for; returns how many there are, in id order. */
+/* Decode: `accounts` has room for as many as were asked for; returns how many there are, in id
+ * order. */
 size_t ledger_rows_take_accounts(const struct pg_rows *rows, struct account *accounts);
 /* Decode into the arena, in ledger_rows_compare_keys order. NULL: out of memory. */
-struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct arena *arena, size_t *count);
+struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct arena *arena,
+                                         size_t *count);
 
 struct ledger_rows_writing {
     const struct account *accounts; /* only those that changed */
@@ -84,11 +89,13 @@ struct ledger_rows_writing {
     int64_t created_at; /* Unix us, of all of them */
 };
 
-/* Send the second flight, commit and sync included. False: out of memory or not ready, the connection should be dropped. */
+/* Send the second flight, commit and sync included. False: out of memory or not ready, the
+ * connection should be dropped. */
 bool ledger_rows_write(struct pg_connection *connection, struct arena *arena,
                        const struct ledger_rows_writing *writing);
 
-/* Nothing to write: end the transaction durably (a standby that replays wait for must have what we replay), and sync. */
+/* Nothing to write: end the transaction durably (a standby that replays wait for must have what we
+ * replay), and sync. */
 bool ledger_rows_end(struct pg_connection *connection, struct arena *arena);
 
 /* After an error and its sync: leave the failed transaction, and sync. */

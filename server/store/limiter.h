@@ -1,6 +1,7 @@
-/* GCRA (the generic cell rate algorithm: a leaky bucket as one number, its theoretical arrival time), and a table of such cells in this
- * worker for when Redis is down. Fixed size: the emptiest cell gives way. Fractions of the configured rate are not
- * divided among workers: while Redis is down each worker allows the whole rate. */
+/* GCRA (the generic cell rate algorithm: a leaky bucket as one number, its theoretical arrival
+ * time), and a table of such cells in this worker for when Redis is down. Fixed size: the emptiest
+ * cell gives way. Fractions of the configured rate are not divided among workers: while Redis is
+ * down each worker allows the whole rate. */
 #ifndef STORE_LIMITER_H
 #define STORE_LIMITER_H
 
@@ -17,7 +18,8 @@ void limiter_free(struct limiter *limiter);
 int64_t limiter_interval(const struct gate_rate *rate);
 int64_t limiter_tolerance(const struct gate_rate *rate);
 
-/* May one more pass under `key` (a hash) now? Charges it only when `charge`. False: *retry_us says when. */
+/* May one more pass under `key` (a hash) now? Charges it only when `charge`. False: *retry_us says
+ * when. */
 bool limiter_allow(struct limiter *limiter, uint64_t key, const struct gate_rate *rate, bool charge,
                    int64_t now, int64_t *retry_us);
 

@@ -17,8 +17,8 @@ static const struct {
 
 #define MIGRATIONS (sizeof migrations / sizeof migrations[0])
 #define LOCK "select pg_advisory_lock(7309452)"
-#define TABLE                                                                                      \
-    "create table if not exists schema_migrations (number integer primary key, "                   \
+#define TABLE                                                                    \
+    "create table if not exists schema_migrations (number integer primary key, " \
     "name text not null, sha256 text not null, applied_at timestamptz not null default now())"
 
 static bool fail(struct migrate_result *result, const char *where, const char *what)
@@ -113,15 +113,17 @@ static bool is_newer(const PGresult *applied, struct migrate_result *result)
 {
     for (int row = 0; row < PQntuples(applied); row++)
         if (strtol(PQgetvalue(applied, row, 0), NULL, 10) > migrations[MIGRATIONS - 1].number)
-            return !fail(result, "", "the database is newer than this program: install the newer one");
+            return !fail(result, "",
+                         "the database is newer than this program: install the newer one");
     return false;
 }
 
 static bool walk(PGconn *conn, bool only_look, struct migrate_result *result)
 {
-    PGresult *applied = PQexec(conn, only_look ? "select number, sha256 from schema_migrations "
-                                                 "where to_regclass('schema_migrations') is not null"
-                                               : "select number, sha256 from schema_migrations");
+    PGresult *applied =
+        PQexec(conn, only_look ? "select number, sha256 from schema_migrations "
+                                 "where to_regclass('schema_migrations') is not null"
+                               : "select number, sha256 from schema_migrations");
     bool good = !is_newer(applied, result);
     for (size_t i = 0; good && i < MIGRATIONS; i++) {
         struct migrate_step *step = &result->steps[result->count++];

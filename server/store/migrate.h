@@ -1,5 +1,6 @@
-/* Migrations: schema/NNNN_name.sql, carried inside the binary. Forward only, each in a transaction of its own, under an advisory lock so that two at
- * once don't meet. What is applied must still be what we have: a changed file is refused. Blocking libpq: for the command line. */
+/* Migrations: schema/NNNN_name.sql, carried inside the binary. Forward only, each in a transaction
+ * of its own, under an advisory lock so that two at once don't meet. What is applied must still be
+ * what we have: a changed file is refused. Blocking libpq: for the command line. */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 

@@ -35,7 +35,7 @@ struct pg_connection {
     ev_timer deadline; /* connecting, or an answer, takes too long */
     ev_prepare flush;
     double delay;
-    bool unsent;       /* something was asked since the last flush */
+    bool unsent;          /* something was asked since the last flush */
     const char *dropping; /* lost at the next loop turn; the reason */
     /* What answers are to come, in order: NULL is a sync. A ring. */
     const struct pg_statement *asked[ASKED_MAX];
@@ -65,7 +65,8 @@ static void quiet_notice(void *context, const PGresult *result)
 
 static void retry_later(struct pg_connection *c)
 {
-    double jitter = 0.5 + (double)(rand() % 1000) / 1000.; /* so that workers don't come all at once */
+    double jitter =
+        0.5 + (double)(rand() % 1000) / 1000.; /* so that workers don't come all at once */
     c->state = PG_DOWN;
     ev_timer_stop(c->loop, &c->retry);
     ev_timer_set(&c->retry, c->delay * jitter, 0.);
@@ -85,7 +86,8 @@ static void shut(struct pg_connection *c)
     c->dropping = NULL;
 }
 
-/* The connection is of no use any more. Owners hear of it only when they had been told it was ready. */
+/* The connection is of no use any more. Owners hear of it only when they had been told it was
+ * ready. */
 static void lose(struct pg_connection *c, const char *why)
 {
     bool was_ready = c->state == PG_READY;
@@ -125,7 +127,8 @@ static bool send_statements(struct pg_connection *c)
             note_asked(c, &setup_statement);
         }
     }
-    for (const struct pg_statement *const *s = c->settings.statements; s != NULL && *s != NULL; s++) {
+    for (const struct pg_statement *const *s = c->settings.statements; s != NULL && *s != NULL;
+         s++) {
         if (PQsendPrepare(c->conn, (*s)->name, (*s)->sql, 0, NULL) != 1)
             return false;
         note_asked(c, &setup_statement);
@@ -224,7 +227,7 @@ static bool take_result(struct pg_connection *c, PGresult *result)
     case PGRES_PIPELINE_SYNC:
         assert(statement == NULL && asked_count(c) > 0);
         c->head++;
-            if (c->state == PG_PREPARING)
+        if (c->state == PG_PREPARING)
             became_ready(c);
         else
             c->owner.synced(c->owner.owner);
@@ -246,7 +249,8 @@ static bool take_result(struct pg_connection *c, PGresult *result)
     }
 }
 
-/* Drain what is there before reading more: the other order can lose a sync. NULL separates results. */
+/* Drain what is there before reading more: the other order can lose a sync. NULL separates results.
+ */
 static void drain(struct pg_connection *c)
 {
     int nulls = 0;

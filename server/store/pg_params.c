@@ -114,7 +114,8 @@ static size_t element_size(enum pg_type type)
     return 32;
 }
 
-/* array_send's format: dimensions, has-nulls flag, element type; then per dimension length and lower bound. Room is taken at once. */
+/* array_send's format: dimensions, has-nulls flag, element type; then per dimension length and
+ * lower bound. Room is taken at once. */
 void pg_array_begin(struct pg_array *array, struct pg_params *params, enum pg_type type, int count)
 {
     assert(count >= 0);

@@ -107,7 +107,8 @@ static bool on_rows(void *owner, const struct pg_statement *statement, struct pg
     return true;
 }
 
-static void on_error(void *owner, const struct pg_statement *statement, const struct pg_error *error)
+static void on_error(void *owner, const struct pg_statement *statement,
+                     const struct pg_error *error)
 {
     struct question *question = oldest(owner);
     bool conflict = strcmp(error->sqlstate, "23505") == 0;

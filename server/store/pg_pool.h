@@ -1,5 +1,6 @@
-/* Questions of one statement each, spread over a few pipelined connections: an implicit transaction per question, its own sync.
- * Used for everything but posting. Bounded: past `queue_max` waiting questions new ones are refused. */
+/* Questions of one statement each, spread over a few pipelined connections: an implicit transaction
+ * per question, its own sync. Used for everything but posting. Bounded: past `queue_max` waiting
+ * questions new ones are refused. */
 #ifndef STORE_PG_POOL_H
 #define STORE_PG_POOL_H
 
@@ -9,9 +10,9 @@
 
 enum pg_outcome {
     PG_OK,
-    PG_CONFLICT,    /* 23505: a unique key is taken */
-    PG_REFUSED,     /* another SQL error; logged */
-    PG_UNAVAILABLE  /* no connection, or lost before the sync: for a write, unknown */
+    PG_CONFLICT,   /* 23505: a unique key is taken */
+    PG_REFUSED,    /* another SQL error; logged */
+    PG_UNAVAILABLE /* no connection, or lost before the sync: for a write, unknown */
 };
 
 /* `rows` only when PG_OK, and only inside the call. */
@@ -29,7 +30,8 @@ struct pg_pool_settings {
 struct pg_pool *pg_pool_new(struct ev_loop *loop, const struct pg_pool_settings *settings);
 void pg_pool_free(struct pg_pool *pool); /* owners of open questions get PG_UNAVAILABLE */
 
-/* False: refused at once (queue full, no memory), `answer` is not called. Otherwise it's called exactly once, later, never from inside. */
+/* False: refused at once (queue full, no memory), `answer` is not called. Otherwise it's called
+ * exactly once, later, never from inside. */
 bool pg_pool_ask(struct pg_pool *pool, const struct pg_statement *statement,
                  const struct pg_params *params, pg_answer *answer, void *owner);
 

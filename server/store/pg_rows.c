@@ -32,7 +32,8 @@ bool pg_rows_is_null(const struct pg_rows *rows, int row, int column)
 }
 
 /* The bytes of a value that isn't null. */
-static const unsigned char *value_of(const struct pg_rows *rows, int row, int column, size_t *length)
+static const unsigned char *value_of(const struct pg_rows *rows, int row, int column,
+                                     size_t *length)
 {
     assert(row < pg_rows_count(rows) && column < PQnfields(result_of(rows)));
     assert(!pg_rows_is_null(rows, row, column));

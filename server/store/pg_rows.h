@@ -1,5 +1,6 @@
-/* The rows of an answer, in binary format. A view: valid only inside the callback that gets it; copy what is needed.
- * Reading a column as another type than it has, or a null as a value, is a programming error and asserted. */
+/* The rows of an answer, in binary format. A view: valid only inside the callback that gets it;
+ * copy what is needed. Reading a column as another type than it has, or a null as a value, is a
+ * programming error and asserted. */
 #ifndef STORE_PG_ROWS_H
 #define STORE_PG_ROWS_H
 
@@ -18,7 +19,7 @@ int pg_rows_count(const struct pg_rows *rows);
 int64_t pg_rows_affected(const struct pg_rows *rows); /* of INSERT, UPDATE, DELETE */
 bool pg_rows_is_null(const struct pg_rows *rows, int row, int column);
 bool pg_rows_bool(const struct pg_rows *rows, int row, int column);
-int64_t pg_rows_int(const struct pg_rows *rows, int row, int column); /* int2, int4, int8 */
+int64_t pg_rows_int(const struct pg_rows *rows, int row, int column);  /* int2, int4, int8 */
 int64_t pg_rows_time(const struct pg_rows *rows, int row, int column); /* Unix us */
 struct uuid pg_rows_uuid(const struct pg_rows *rows, int row, int column);
 struct slice pg_rows_text(const struct pg_rows *rows, int row, int column); /* text or bytea */

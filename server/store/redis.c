@@ -118,7 +118,8 @@ static void on_connect(const redisAsyncContext *context, int status)
 static bool say_hello(struct redis *redis, const char *password)
 {
     redisAsyncContext *context = redis->context;
-    if (password[0] != '\0' && redisAsyncCommand(context, NULL, NULL, "AUTH %s", password) != REDIS_OK)
+    if (password[0] != '\0' &&
+        redisAsyncCommand(context, NULL, NULL, "AUTH %s", password) != REDIS_OK)
         return false;
     if (redis->settings.functions != NULL)
         return redisAsyncCommand(context, on_loaded, redis, "FUNCTION LOAD REPLACE %s",
@@ -195,7 +196,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events;
     if (redis->context == NULL)
         return;
-    bool overdue = redis->oldest != NULL && now - redis->oldest->asked_at > redis->settings.timeout_us;
+    bool overdue =
+        redis->oldest != NULL && now - redis->oldest->asked_at > redis->settings.timeout_us;
     if (!redis->up)
         overdue = now - redis->since > CONNECT_TIMEOUT_US;
     redis->strikes = overdue ? redis->strikes + 1 : 0;

@@ -1,5 +1,6 @@
-/* One connection to Redis on the loop, with a breaker: while it is down or slower than the timeout, nothing is asked and the caller goes
- * another way; it comes back by itself. The only user of hiredis besides gate.c's reading of replies. */
+/* One connection to Redis on the loop, with a breaker: while it is down or slower than the timeout,
+ * nothing is asked and the caller goes another way; it comes back by itself. The only user of
+ * hiredis besides gate.c's reading of replies. */
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
@@ -12,7 +13,8 @@ struct redis;
 struct redisReply;
 
 struct redis_settings {
-    const char *address;  /* "unix:/path" or "host:port" (an IP address), with "password@" before it if need be */
+    const char *address; /* "unix:/path" or "host:port" (an IP address), with "password@" before it
+                            if need be */
     int64_t timeout_us;
     const char *functions; /* Redis functions to load at connect: a library's source; NULL: none */
 };
@@ -24,7 +26,8 @@ void redis_register_metrics(void);
 struct redis *redis_new(struct ev_loop *loop, const struct redis_settings *settings);
 void redis_free(struct redis *redis); /* open questions are answered NULL */
 
-/* False: the breaker is open, or out of memory: `answer` isn't called. Else it is, once, never from inside. */
+/* False: the breaker is open, or out of memory: `answer` isn't called. Else it is, once, never from
+ * inside. */
 bool redis_ask(struct redis *redis, int count, const char *const *words, const size_t *lengths,
                redis_answer *answer, void *owner);
 

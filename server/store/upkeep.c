@@ -7,8 +7,8 @@
 #include "store/pg_pool.h"
 #include "store/pg_rows.h"
 
-static const struct pg_statement make_partitions = {
-    "upkeep_make_partitions", "select make_partitions($1::timestamptz, 2)"};
+static const struct pg_statement make_partitions = {"upkeep_make_partitions",
+                                                    "select make_partitions($1::timestamptz, 2)"};
 
 /* The bundle once, a line per load, and lines of the past swept: 100 a worker are kept. */
 static const struct pg_statement note_rules = {

@@ -1,5 +1,6 @@
-/* What a server writes besides money: partitions ahead of time, rule bundles, and what came of each change of the rules. All of it fire and
- * forget: what fails is logged and tried again by the caller's next round. */
+/* What a server writes besides money: partitions ahead of time, rule bundles, and what came of each
+ * change of the rules. All of it fire and forget: what fails is logged and tried again by the
+ * caller's next round. */
 #ifndef STORE_UPKEEP_H
 #define STORE_UPKEEP_H
 

@@ -9,7 +9,8 @@
 
 static const struct uuid nobody = {{0}}; /* the key scope of anonymous calls */
 
-/* One statement, so all or nothing: the user, its first wallet's account and row, and what a replay answers. */
+/* One statement, so all or nothing: the user, its first wallet's account and row, and what a replay
+ * answers. */
 static const struct pg_statement create = {
     "users_create",
     "with fresh as (insert into users (id, phone, name, password, wallet, created_at) "
@@ -18,7 +19,8 @@ static const struct pg_statement create = {
     "values ($5::uuid, 1, $7::integer, $1::uuid) returning id), "
     "wallet as (insert into wallets (id, owner, label, created_at) "
     "select account.id, fresh.id, 'Main', $6::timestamptz from account, fresh returning id), "
-    "remembered as (insert into idempotency (caller, key, request_hash, status, answer, created_at) "
+    "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
+    "created_at) "
     "select $8::uuid, $9::text, $10::bytea, $11::smallint, $12::bytea, $6::timestamptz "
     "where $9::text is not null) select id from wallet"};
 
@@ -72,8 +74,9 @@ static const struct pg_statement enable_totp = {
                          "returning " USER_COLUMNS};
 
 const struct pg_statement *const users_statements[] = {
-    &create,         &find_answer,    &find,     &find_by_phone, &find_sign_in, &find_secrets,
-    &add_sign_in,    &list_sign_ins,  &revoke_sign_in, &set_name, &set_password, &set_totp,
+    &create,         &find_answer,  &find,         &find_by_phone,
+    &find_sign_in,   &find_secrets, &add_sign_in,  &list_sign_ins,
+    &revoke_sign_in, &set_name,     &set_password, &set_totp,
     &enable_totp,    NULL};
 
 /* Copy a text column; false: out of memory. */

@@ -22,7 +22,8 @@ static const struct invariant {
      "union all select 'currency ' || currency || ' sums to ' || sum(posted) from accounts "
      "group by currency having sum(posted) <> 0) "
      "select (select count(*) from t), count(*), min(x) from bad"},
-    {"2 balances", "posted is the sum of postings and stands with the last one; versions are gapless",
+    {"2 balances",
+     "posted is the sum of postings and stands with the last one; versions are gapless",
      "with p as (select account, sum(amount) s, count(*) n, max(version) v, "
      "(array_agg(posted_after order by version desc))[1] last from postings group by 1), "
      "chain as (select account, version, posted_after, amount, lag(posted_after, 1, 0::bigint) "
@@ -36,11 +37,13 @@ static const struct invariant {
      "where posted_after <> before + amount) "
      "select (select count(*) from accounts), count(*), min(x) from bad"},
     {"3 floors", "no account under its floor, at no version; held is the sum of open holds",
-     "with bad as (select 'account ' || id as x from accounts where posted - held < floor or held <> 0 "
+     "with bad as (select 'account ' || id as x from accounts where posted - held < floor or held "
+     "<> 0 "
      "union all select 'posting ' || p.account || ' version ' || p.version from postings p "
      "join accounts a on a.id = p.account where p.posted_after - p.held_after < a.floor) "
      "select (select count(*) from postings), count(*), min(x) from bad"},
-    {"4 keys", "every transaction has its key, every key its transaction; a refused key moved nothing",
+    {"4 keys",
+     "every transaction has its key, every key its transaction; a refused key moved nothing",
      "with bad as (select 'key ' || key || ' without its transaction' as x from idempotency i "
      "where transaction_id is not null "
      "and not exists (select from transactions t where t.id = i.transaction_id) "
@@ -52,7 +55,8 @@ static const struct invariant {
      "where status >= 400 and transaction_id is not null) "
      "select (select count(*) from idempotency), count(*), min(x) from bad"},
     {"5 unchanged", "nobody may change transactions or postings: privileges and triggers",
-     "with parts as (select c.oid::regclass as part from pg_class c where c.relkind in ('r', 'p') and "
+     "with parts as (select c.oid::regclass as part from pg_class c where c.relkind in ('r', 'p') "
+     "and "
      "c.oid in (select 'transactions'::regclass union select 'postings'::regclass union "
      "select inhrelid from pg_inherits where inhparent in "
      "('transactions'::regclass, 'postings'::regclass))), "
@@ -60,7 +64,8 @@ static const struct invariant {
      "has_table_privilege('moolah_server', part, 'UPDATE') or "
      "has_table_privilege('moolah_server', part, 'DELETE') or "
      "has_table_privilege('moolah_server', part, 'TRUNCATE') "
-     "union all select 'no trigger guards ' || part from parts where not exists (select from pg_trigger g "
+     "union all select 'no trigger guards ' || part from parts where not exists (select from "
+     "pg_trigger g "
      "where g.tgrelid = part and g.tgname like '%_never_change' and g.tgenabled in ('O', 'A'))) "
      "select (select count(*) from parts), count(*), min(x) from bad"},
     {"6 cache", "every access token in Redis is an open sign-in or key of the database", NULL},
@@ -114,7 +119,8 @@ static redisContext *open_redis(const char *address)
 }
 
 /* "{<caller>}:token:<hash>" with a value that lets somebody in: is it open in the database? */
-static void check_token(PGconn *conn, redisContext *redis, const char *key, struct verify_line *line)
+static void check_token(PGconn *conn, redisContext *redis, const char *key,
+                        struct verify_line *line)
 {
     const char *hash = strrchr(key, ':') + 1;
     const char *values[] = {hash};
@@ -123,12 +129,12 @@ static void check_token(PGconn *conn, redisContext *redis, const char *key, stru
     freeReplyObject(value);
     if (!lets_in)
         return;
-    PGresult *answer = PQexecParams(
-        conn,
-        "select exists (select from sign_ins where token_hash = decode($1, 'hex') and "
-        "revoked_at is null) or exists (select from api_keys where "
-        "key_hash = decode($1, 'hex') and revoked_at is null)",
-        1, NULL, values, NULL, NULL, 0);
+    PGresult *answer =
+        PQexecParams(conn,
+                     "select exists (select from sign_ins where token_hash = decode($1, 'hex') and "
+                     "revoked_at is null) or exists (select from api_keys where "
+                     "key_hash = decode($1, 'hex') and revoked_at is null)",
+                     1, NULL, values, NULL, NULL, 0);
     bool open = PQntuples(answer) == 1 && PQgetvalue(answer, 0, 0)[0] == 't';
     PQclear(answer);
     line->looked_at++;

@@ -1,5 +1,5 @@
-/* The ledger's verifier: what must always hold (schema/README.md), each invariant with counts. One snapshot of the whole database, set-based.
- * Blocking libpq: for the command line. */
+/* The ledger's verifier: what must always hold (schema/README.md), each invariant with counts. One
+ * snapshot of the whole database, set-based. Blocking libpq: for the command line. */
 #ifndef STORE_VERIFY_H
 #define STORE_VERIFY_H
 
@@ -12,10 +12,11 @@ struct verify_line {
     bool checked;      /* false: there is nothing of it yet, or no Redis was given */
     int64_t looked_at; /* rows */
     int64_t broken;
-    char first[200];   /* the first broken one; "" when none */
+    char first[200]; /* the first broken one; "" when none */
 };
 
-/* Calls `tell` for each invariant in order. `redis`: address as in the configuration, or NULL. False: could not be done, `error` says why. */
+/* Calls `tell` for each invariant in order. `redis`: address as in the configuration, or NULL.
+ * False: could not be done, `error` says why. */
 bool verify_run(const char *conninfo, const char *redis,
                 void (*tell)(void *owner, const struct verify_line *line), void *owner, char *error,
                 int error_size);

@@ -7,7 +7,7 @@
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
 
-#define WALLET_COLUMNS                                                                             \
+#define WALLET_COLUMNS \
     "w.id, w.owner, w.label, a.currency, a.status, a.posted, a.held, a.version, w.created_at"
 
 static const struct pg_statement list = {
@@ -26,9 +26,10 @@ static const struct pg_statement create = {
     "insert into wallets (id, owner, label, created_at) "
     "select account.id, $2::uuid, $3::text, $5::timestamptz from account returning id"};
 
-/* Backwards along (account, version); each line's transaction by its id, which names its month. The owner is checked by the same statement:
- * a wallet that isn't the asker's has no lines, and no first row either. The filters are looked at along the index: what they let pass is
- * bounded by `scanned`, so that a filter that fits nothing ends, too. */
+/* Backwards along (account, version); each line's transaction by its id, which names its month. The
+ * owner is checked by the same statement: a wallet that isn't the asker's has no lines, and no
+ * first row either. The filters are looked at along the index: what they let pass is bounded by
+ * `scanned`, so that a filter that fits nothing ends, too. */
 static const struct pg_statement statement = {
     "wallets_statement",
     "select l.* from wallets w left join lateral ("
@@ -57,14 +58,15 @@ static const struct pg_statement find_transaction = {
     "and po.transaction_id = t.id "
     "where t.id = $1::uuid"};
 
-const struct pg_statement *const wallets_statements[] = {&list, &find, &create, &statement,
-                                                         &find_transaction, NULL};
+const struct pg_statement *const wallets_statements[] = {
+    &list, &find, &create, &statement, &find_transaction, NULL};
 
 #define SCANNED_WITH_FILTER 20000 /* lines a filter may look at for one page */
 #define POSTGRES_FIRST INT64_C(-210866803200000000)
 #define POSTGRES_LAST INT64_C(253402300799000000) /* year 9999 */
 
-static struct slice copy(struct wallets_question *q, const struct pg_rows *rows, int row, int column)
+static struct slice copy(struct wallets_question *q, const struct pg_rows *rows, int row,
+                         int column)
 {
     if (pg_rows_is_null(rows, row, column))
         return (struct slice){NULL, 0};
@@ -114,8 +116,8 @@ static void on_created(void *owner, enum pg_outcome outcome, const struct pg_row
 }
 
 /* The columns that a line and a whole transaction have in common, 0 to 9. */
-static struct wallets_transaction take_common(struct wallets_question *q, const struct pg_rows *rows,
-                                              int row)
+static struct wallets_transaction take_common(struct wallets_question *q,
+                                              const struct pg_rows *rows, int row)
 {
     return (struct wallets_transaction){
         .id = pg_rows_uuid(rows, row, 0),
@@ -216,7 +218,7 @@ bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid
 
 static int64_t clamp_time(int64_t unix_us)
 {
-    return unix_us < POSTGRES_FIRST ? POSTGRES_FIRST
+    return unix_us < POSTGRES_FIRST  ? POSTGRES_FIRST
            : unix_us > POSTGRES_LAST ? POSTGRES_LAST
                                      : unix_us;
 }

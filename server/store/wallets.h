@@ -1,4 +1,5 @@
-/* Reading wallets, their transactions and single transactions from PostgreSQL. Same conventions as store/users.h. */
+/* Reading wallets, their transactions and single transactions from PostgreSQL. Same conventions as
+ * store/users.h. */
 #ifndef STORE_WALLETS_H
 #define STORE_WALLETS_H
 
@@ -16,7 +17,7 @@ struct wallet {
     struct uuid owner;
     struct slice label;
     currency currency;
-    int status;  /* enum account_status */
+    int status; /* enum account_status */
     int64_t posted;
     int64_t held;
     int64_t version;
@@ -26,7 +27,7 @@ struct wallet {
 /* A transaction as seen from one wallet (a statement's line) or whole. */
 struct wallets_transaction {
     struct uuid id;
-    int kind;           /* enum transaction_kind */
+    int kind; /* enum transaction_kind */
     struct uuid from, to;
     int64_t amount, fee;
     currency currency;
@@ -35,10 +36,11 @@ struct wallets_transaction {
     uint8_t bundle[32];
     bool has_bundle;
     int64_t created_at;
-    struct uuid from_owner, to_owner; /* users; nil for system accounts. Only wallets_find_transaction */
+    struct uuid from_owner,
+        to_owner; /* users; nil for system accounts. Only wallets_find_transaction */
     struct uuid caller;
     /* of the wallet asked for (a line), or of `from` and `to` */
-    int64_t change;     /* signed: what this transaction did to the wallet */
+    int64_t change; /* signed: what this transaction did to the wallet */
     int64_t version;
     int64_t posted_after, held_after;
     int64_t to_posted_after, to_held_after; /* only wallets_find_transaction */
@@ -65,12 +67,17 @@ struct wallets_question {
     size_t transaction_count;
 };
 
-bool wallets_list(struct pg_pool *pool, const struct uuid *owner, struct wallets_question *q); /* all of a user, at most 100, oldest first */
-bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid *owner, struct wallets_question *q); /* none when it isn't the owner's */
+bool wallets_list(struct pg_pool *pool, const struct uuid *owner,
+                  struct wallets_question *q); /* all of a user, at most 100, oldest first */
+bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid *owner,
+                  struct wallets_question *q); /* none when it isn't the owner's */
 /* The owner is checked in the same statement: wallet_count 0 means not found (or another's). */
-bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter, const struct uuid *owner, struct wallets_question *q);
-bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id, struct wallets_question *q);
-/* Another wallet: its account and row in one statement. At most 20 a user: wallet_count 0 when that is reached. */
+bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter,
+                       const struct uuid *owner, struct wallets_question *q);
+bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id,
+                              struct wallets_question *q);
+/* Another wallet: its account and row in one statement. At most 20 a user: wallet_count 0 when that
+ * is reached. */
 bool wallets_create(struct pg_pool *pool, const struct wallet *fresh, struct wallets_question *q);
 
 extern const struct pg_statement *const wallets_statements[];

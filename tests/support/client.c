@@ -1,4 +1,4 @@
-#include "client.h"
+#include "support/client.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -365,8 +365,8 @@ void client_call_clear(struct client_call *call)
     memset(call, 0, sizeof *call);
 }
 
-int client_do(struct client *client, struct client_call *call, const char *method,
-              const char *path, const char *token, const char *key, const char *body)
+int client_do(struct client *client, struct client_call *call, const char *method, const char *path,
+              const char *token, const char *key, const char *body)
 {
     client_call_clear(call);
     call->method = method;

@@ -31,9 +31,10 @@ static void test_listen_addresses(void **state)
 static void test_bad_listen_addresses(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",        "127.0.0.1",     ":80",         "::1:80",
-                                      "[::1]",   "[127.0.0.1]:1", "127.0.0.1:",  "127.0.0.1:65536",
-                                      "host:80", "127.0.0.1:-1",  "127.0.0.1:0x1", "127.0.0.1:080"};
+    static const char *const bad[] = {
+        "",        "127.0.0.1",     ":80",           "::1:80",
+        "[::1]",   "[127.0.0.1]:1", "127.0.0.1:",    "127.0.0.1:65536",
+        "host:80", "127.0.0.1:-1",  "127.0.0.1:0x1", "127.0.0.1:080"};
     struct inet parsed;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(inet_parse_listen(slice_of(bad[i]), &parsed));

@@ -1,5 +1,6 @@
-/* Transfers against a model: random accounts and amounts, extremes included; what the model refuses must be refused for the
- * reason that comes first, and what it allows must move exactly what it says. */
+/* Transfers against a model: random accounts and amounts, extremes included; what the model refuses
+ * must be refused for the reason that comes first, and what it allows must move exactly what it
+ * says. */
 #include "ledger/transfer.h"
 
 #include <setjmp.h>
