@@ -114,6 +114,7 @@ void vocabulary_open(struct lua_State *lua)
 
 bool vocabulary_is_fee(struct lua_State *lua, int at)
 {
+    at = lua_absindex(lua, at);
     lua_getfield(lua, LUA_REGISTRYINDEX, LAST_FEE);
     bool is = lua_type(lua, at) == LUA_TTABLE && lua_rawequal(lua, at, -1) == 1;
     lua_pop(lua, 1);

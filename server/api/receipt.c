@@ -177,7 +177,7 @@ static enum problem_code problem_for(enum refusal refusal)
     case REFUSAL_NONE:
         break;
     }
-    assert(!"a refusal without a problem");
+    assert(refusal != REFUSAL_NONE); /* each refusal has its problem */
     return PROBLEM_INTERNAL;
 }
 

@@ -19,8 +19,9 @@ static const struct json *outer(const yyjson_val *value)
     return (const struct json *)value;
 }
 
-/* yyjson guesses how much it needs and asks for half as much again when it was too little. An arena would
- * keep every outgrown piece, so the first time the guess fails it gets the most it can ever need. */
+/* yyjson guesses how much it needs and asks for half as much again when it was too little. An arena
+ * would keep every outgrown piece, so the first time the guess fails it gets the most it can ever
+ * need. */
 struct supply {
     struct arena *arena;
     size_t most;
@@ -87,9 +88,8 @@ static bool parse(struct slice text, struct arena *arena, struct json_error *err
     struct supply supply = {arena, (values + 16) * sizeof(yyjson_val), 0};
     const yyjson_alc allocator = {take, take_more, leave, &supply};
     yyjson_read_err wrong = {0};
-    yyjson_doc *document =
-        yyjson_read_opts(copy, text.length, YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW,
-                         &allocator, &wrong);
+    yyjson_doc *document = yyjson_read_opts(
+        copy, text.length, YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW, &allocator, &wrong);
 
     if (document == NULL) {
         error->no_memory = wrong.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION;
@@ -140,12 +140,9 @@ enum json_kind json_kind(const struct json *value)
 const char *json_kind_name(enum json_kind kind)
 {
     static const char *const names[] = {
-        [JSON_NULL] = "null",
-        [JSON_BOOL] = "true or false",
-        [JSON_INTEGER] = "an integer",
-        [JSON_NUMBER] = "a number that is no 64-bit integer",
-        [JSON_STRING] = "a string",
-        [JSON_ARRAY] = "an array",
+        [JSON_NULL] = "null",          [JSON_BOOL] = "true or false",
+        [JSON_INTEGER] = "an integer", [JSON_NUMBER] = "a number that is no 64-bit integer",
+        [JSON_STRING] = "a string",    [JSON_ARRAY] = "an array",
         [JSON_OBJECT] = "an object",
     };
 
@@ -188,7 +185,8 @@ const struct json *json_element(const struct json *array, size_t index)
     return outer(yyjson_arr_get(inner(array), index));
 }
 
-/* What a container holds lies right behind it: `*at` is the next one's distance from it. NULL: no more. */
+/* What a container holds lies right behind it: `*at` is the next one's distance from it. NULL: no
+ * more. */
 static yyjson_val *step(yyjson_val *container, size_t *at)
 {
     if (*at == 0)

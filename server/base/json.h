@@ -1,6 +1,6 @@
-/* JSON at the edges. Reading is strict (RFC 8259 and more): valid UTF-8, no duplicate keys, depth at most
- * 16, nothing behind the value, no NUL (\u0000 neither), integers stay 64-bit and no number ever becomes
- * floating point. Writing appends to a struct bytes. The only user of yyjson. */
+/* JSON at the edges. Reading is strict (RFC 8259 and more): valid UTF-8, no duplicate keys, depth
+ * at most 16, nothing behind the value, no NUL (\u0000 neither), integers stay 64-bit and no number
+ * ever becomes floating point. Writing appends to a struct bytes. The only user of yyjson. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -31,8 +31,8 @@ struct json_error {
     bool no_memory;    /* the text may be fine: our own trouble */
 };
 
-/* Parse `text` into the arena. NULL: error filled. `text` needn't outlive the call. The arena grows by the
- * text's length and 16 bytes for each value in it, about twice that while parsing. */
+/* Parse `text` into the arena. NULL: error filled. `text` needn't outlive the call. The arena grows
+ * by the text's length and 16 bytes for each value in it, about twice that while parsing. */
 const struct json *json_parse(struct slice text, struct arena *arena, struct json_error *error);
 
 enum json_kind json_kind(const struct json *value);
@@ -70,7 +70,8 @@ void json_write_text(struct json_writer *writer, const char *text);
 void json_write_int(struct json_writer *writer, int64_t number);
 void json_write_bool(struct json_writer *writer, bool value);
 void json_write_null(struct json_writer *writer);
-void json_write_raw(struct json_writer *writer, struct slice json); /* a value that is JSON already */
+void json_write_raw(struct json_writer *writer,
+                    struct slice json); /* a value that is JSON already */
 
 bool json_write_is_utf8(struct slice text); /* RFC 3629, NUL allowed */
 

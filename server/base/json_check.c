@@ -94,7 +94,8 @@ static void fill_pointer(const struct walk *walk, char *pointer, size_t size)
     pointer[whole] = '\0';
 }
 
-/* `at` is the string or key that is wrong, decoded in place: it begins where it stood in the text. */
+/* `at` is the string or key that is wrong, decoded in place: it begins where it stood in the text.
+ */
 static bool refuse(const struct walk *walk, yyjson_val *at, const char *message)
 {
     struct json_error *error = walk->error;
@@ -131,8 +132,7 @@ static bool same_key(yyjson_val *a, yyjson_val *b)
 {
     size_t length = yyjson_get_len(a);
 
-    return length == yyjson_get_len(b) &&
-           memcmp(yyjson_get_str(a), yyjson_get_str(b), length) == 0;
+    return length == yyjson_get_len(b) && memcmp(yyjson_get_str(a), yyjson_get_str(b), length) == 0;
 }
 
 /* The first key that was there before, or NULL. */

@@ -34,8 +34,8 @@ static struct {
     int slot;
     pid_t process;
 
-    bool open;            /* a line is being written */
-    size_t header;        /* how long it was when log_begin returned */
+    bool open;     /* a line is being written */
+    size_t header; /* how long it was when log_begin returned */
     enum log_level level_of_line;
     struct bytes line;
     struct json_writer writer;
@@ -60,8 +60,8 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
-/* O_NONBLOCK belongs to the open file, which others (a shell, the master) share: so it is opened anew. That
- * fails for sockets, and for a pipe of root's when we are no longer root. */
+/* O_NONBLOCK belongs to the open file, which others (a shell, the master) share: so it is opened
+ * anew. That fails for sockets, and for a pipe of root's when we are no longer root. */
 static void open_sink(int fd)
 {
     char path[40];
@@ -154,43 +154,6 @@ static bool keep_line(void)
     return true;
 }
 
-struct json_writer *log_begin(enum log_level level, const char *event)
-{
-    if (level < journal.level || journal.fd < 0)
-        return NULL;
-    begin_line(level, event);
-    return &journal.writer;
-}
-
-void log_end(struct json_writer *writer)
-{
-    if (writer == NULL)
-        return;
-    assert(writer == &journal.writer && journal.open);
-    finish_line();
-    /* A long turn of the loop may fill the buffer although the reader is awake. */
-    if (!keep_line() && (!log_flush() || !keep_line()))
-        journal.dropped++;
-    if (journal.level_of_line == LOG_ERROR)
-        log_flush(); /* who says it may be about to die */
-}
-
-void log_message(enum log_level level, const char *event, const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-    struct json_writer *writer = log_begin(level, event);
-
-    if (writer == NULL)
-        return;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    json_write_key(writer, "message");
-    json_write_text(writer, text);
-    log_end(writer);
-}
-
 /* How much of what waits to write at once: whole lines that the kernel keeps together. */
 static size_t piece(void)
 {
@@ -236,15 +199,18 @@ static bool is_gone(int error)
     return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
 }
 
-enum outcome { OUT, STANDS_STILL, BROKEN };
+enum outcome { IDLE, FLOWED, STANDS_STILL, BROKEN };
 
 static enum outcome write_waiting(void)
 {
+    enum outcome outcome = IDLE;
+
     while (journal.start < journal.end) {
         ssize_t written = write_piece();
 
         if (written > 0) {
             journal.start += (size_t)written;
+            outcome = FLOWED;
         } else if (written < 0 && errno == EAGAIN) {
             return STANDS_STILL;
         } else if (written == 0 || errno != EINTR) {
@@ -254,23 +220,18 @@ static enum outcome write_waiting(void)
         }
     }
     journal.start = journal.end = 0;
-    return OUT;
+    return outcome;
 }
 
-/* Once it flows again, say how much is missing. */
-static bool confess(void)
+/* How much is missing. */
+static void confess(uint64_t missing)
 {
-    uint64_t missing = journal.dropped - journal.dropped_said;
-
-    if (missing == 0 || journal.open)
-        return false;
     begin_line(LOG_WARN, "log_lines_dropped");
     json_write_key(&journal.writer, "count");
     json_write_int(&journal.writer, (int64_t)missing);
     finish_line();
     if (keep_line())
         journal.dropped_said = journal.dropped;
-    return true;
 }
 
 bool log_flush(void)
@@ -280,9 +241,53 @@ bool log_flush(void)
 
     enum outcome outcome = write_waiting();
 
-    if (outcome == OUT && confess())
+    uint64_t missing = journal.dropped - journal.dropped_said;
+
+    if (outcome == FLOWED && missing > 0 && !journal.open) {
+        confess(missing);
         outcome = write_waiting();
+    }
     return outcome != STANDS_STILL;
+}
+
+struct json_writer *log_begin(enum log_level level, const char *event)
+{
+    if (level < journal.level || journal.fd < 0)
+        return NULL;
+    begin_line(level, event);
+    return &journal.writer;
+}
+
+void log_end(struct json_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    assert(writer == &journal.writer && journal.open);
+    finish_line();
+    /* A long turn of the loop may fill the buffer although the reader is awake. */
+    if (!keep_line()) {
+        write_waiting();
+        if (!keep_line())
+            journal.dropped++;
+    }
+    if (journal.level_of_line == LOG_ERROR)
+        log_flush(); /* who says it may be about to die */
+}
+
+void log_message(enum log_level level, const char *event, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    struct json_writer *writer = log_begin(level, event);
+
+    if (writer == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    json_write_key(writer, "message");
+    json_write_text(writer, text);
+    log_end(writer);
 }
 
 int log_fd(void)

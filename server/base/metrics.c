@@ -9,15 +9,22 @@
 
 enum {
     SERIES_MAX = 2048,
-    CELLS_MAX = 16384, /* a counter or gauge takes one, a histogram BUCKETS + 2 */
+    CELLS_MAX = 32768, /* a counter or gauge takes one, a histogram CELLS_OF_HISTOGRAM */
     BUCKETS = 17,
+    CELLS_OF_HISTOGRAM = BUCKETS + 2, /* buckets, +Inf, sum; the count is the sum of the buckets */
     LABELS_MAX = 160
 };
 
-/* Upper bounds of durations, in microseconds; of sizes, 1 2 4 ... */
-static const uint64_t duration_bounds[BUCKETS] = {
-    50,    100,    250,    500,    1000,    2500,    5000,    10000,   25000,
-    50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+/* Upper bounds: of durations, in microseconds and as they are shown; of sizes 1 2 4 ... 65536. */
+static const struct {
+    uint64_t us;
+    const char *seconds;
+} durations[BUCKETS] = {
+    {50, "0.00005"},  {100, "0.0001"},  {250, "0.00025"}, {500, "0.0005"},  {1000, "0.001"},
+    {2500, "0.0025"}, {5000, "0.005"},  {10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},
+    {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},  {1000000, "1"},   {2500000, "2.5"},
+    {5000000, "5"},   {10000000, "10"},
+};
 
 struct series {
     const char *name;
@@ -25,7 +32,9 @@ struct series {
     const char *help;
     enum metric_kind kind;
     bool is_duration;
-    int cell; /* first of its cells: value, or buckets, +Inf, sum */
+    int cell;    /* first of its cells */
+    metric next; /* of the same name, in the order they were registered; 0: none */
+    bool heads;  /* the first of its name */
 };
 
 static struct {
@@ -34,7 +43,8 @@ static struct {
     int cells;
     int slots;
     int mine;
-    uint64_t *shared; /* slots x CELLS_MAX */
+    uint64_t
+        *shared; /* slots x CELLS_MAX: columns are pages apart, so no two workers share a line */
 } board = {.count = 1, .cells = 1};
 
 bool metrics_start(int slots)
@@ -72,23 +82,50 @@ static bool ends_with(const char *text, const char *tail)
     return length >= tail_length && strcmp(text + length - tail_length, tail) == 0;
 }
 
+/* The last series called `name`, or 0; `*same` is the one with these labels, or 0. */
+static metric find(const char *name, const char *labels, metric *same)
+{
+    metric last = 0;
+
+    *same = 0;
+    for (metric i = 1; i < board.count; i++) {
+        if (strcmp(board.series[i].name, name) != 0)
+            continue;
+        last = i;
+        if (strcmp(board.series[i].labels, labels) == 0)
+            *same = i;
+    }
+    return last;
+}
+
 metric metrics_register(enum metric_kind kind, const char *name, const char *labels,
                         const char *help)
 {
-    for (int i = 1; i < board.count; i++)
-        if (strcmp(board.series[i].name, name) == 0 && strcmp(board.series[i].labels, labels) == 0)
-            return i;
-    int cells = kind == METRIC_HISTOGRAM ? BUCKETS + 2 : 1;
-    assert(strlen(labels) < LABELS_MAX);
+    metric same;
+    metric last = find(name, labels, &same);
+    int cells = kind == METRIC_HISTOGRAM ? CELLS_OF_HISTOGRAM : 1;
+
+    assert(strlen(labels) < LABELS_MAX && strchr(labels, '\n') == NULL);
+    assert(strpbrk(help, "\\\n") == NULL); /* they would have to be escaped */
+    assert(last == 0 || board.series[last].kind == kind);
+    if (same != 0)
+        return same;
     if (board.count == SERIES_MAX || board.cells + cells > CELLS_MAX)
         return 0;
+
     struct series *series = &board.series[board.count];
-    series->name = name;
+
+    *series = (struct series){
+        .name = name,
+        .help = help,
+        .kind = kind,
+        .is_duration = kind == METRIC_HISTOGRAM && ends_with(name, "_seconds"),
+        .cell = board.cells,
+        .heads = last == 0,
+    };
     snprintf(series->labels, sizeof series->labels, "%s", labels);
-    series->help = help;
-    series->kind = kind;
-    series->is_duration = ends_with(name, "_seconds");
-    series->cell = board.cells;
+    if (last != 0)
+        board.series[last].next = board.count;
     board.cells += cells;
     return board.count++;
 }
@@ -107,6 +144,7 @@ void metrics_add(metric counter, uint64_t amount)
 {
     if (board.shared == NULL || counter == 0)
         return;
+    assert(board.series[counter].kind == METRIC_COUNTER);
     bump(board.series[counter].cell, amount);
 }
 
@@ -121,7 +159,7 @@ void metrics_set(metric gauge, int64_t value)
 
 static uint64_t bound_of(const struct series *series, int bucket)
 {
-    return series->is_duration ? duration_bounds[bucket] : UINT64_C(1) << bucket;
+    return series->is_duration ? durations[bucket].us : UINT64_C(1) << bucket;
 }
 
 void metrics_observe(metric histogram, uint64_t value)
@@ -192,8 +230,9 @@ static void expose_histogram(struct bytes *out, const struct series *series)
     uint64_t count = 0;
     for (int bucket = 0; bucket <= BUCKETS; bucket++) {
         char bound[32] = "+Inf";
+
         if (bucket < BUCKETS && series->is_duration)
-            snprintf(bound, sizeof bound, "%g", (double)bound_of(series, bucket) / 1e6);
+            snprintf(bound, sizeof bound, "%s", durations[bucket].seconds);
         else if (bucket < BUCKETS)
             snprintf(bound, sizeof bound, "%llu", (unsigned long long)bound_of(series, bucket));
         count += sum_cell(series->cell + bucket);
@@ -213,31 +252,32 @@ static void expose_series(struct bytes *out, const struct series *series)
         return;
     }
     expose_sample(out, series, "", NULL);
-    bytes_printf(out, "%lld\n", (long long)sum_cell(series->cell));
+    if (series->kind == METRIC_GAUGE)
+        bytes_add_int(out, (int64_t)sum_cell(series->cell));
+    else
+        bytes_add_uint(out, sum_cell(series->cell));
+    bytes_add_char(out, '\n');
 }
 
-static bool is_first_of_its_name(int which)
-{
-    for (int i = 1; i < which; i++)
-        if (strcmp(board.series[i].name, board.series[which].name) == 0)
-            return false;
-    return true;
-}
-
+/* The samples of one name must stand together under its heading. */
 void metrics_expose(struct bytes *out)
 {
     static const char *const kinds[] = {
-        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+        [METRIC_COUNTER] = "counter",
+        [METRIC_GAUGE] = "gauge",
+        [METRIC_HISTOGRAM] = "histogram",
+    };
+
     if (board.shared == NULL)
         return;
-    for (int i = 1; i < board.count; i++) {
-        const char *name = board.series[i].name;
-        if (!is_first_of_its_name(i))
+    for (metric i = 1; i < board.count; i++) {
+        const struct series *head = &board.series[i];
+
+        if (!head->heads)
             continue;
-        bytes_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, board.series[i].help, name,
-                     kinds[board.series[i].kind]);
-        for (int k = i; k < board.count; k++)
-            if (strcmp(board.series[k].name, name) == 0)
-                expose_series(out, &board.series[k]);
+        bytes_printf(out, "# HELP %s %s\n# TYPE %s %s\n", head->name, head->help, head->name,
+                     kinds[head->kind]);
+        for (metric k = i; k != 0; k = board.series[k].next)
+            expose_series(out, &board.series[k]);
     }
 }

@@ -2,9 +2,8 @@
  * column, without locks (relaxed atomics); any worker sums the columns and answers for all.
  * Prometheus' conventions: base units (seconds), _total.
  *
- * Registration happens once, in the master, before it forks: metrics_register() by every part
- * through a static array. A series is a metric and its label text; the label text is fixed at
- * registration (bounded cardinality by construction). */
+ * Registration happens once, in the master, before it forks. A series is a metric and its label
+ * text; the label text is fixed at registration, so their number is bounded by construction. */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
 
@@ -15,28 +14,30 @@ struct bytes;
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-typedef int metric; /* a handle; 0 is a series nobody reads, so forgetting to register is harmless
-                       in tests */
+typedef int
+    metric; /* a handle; 0 is a series nobody reads: forgetting to register is harmless in tests */
 
-/* Shared memory for `slots` columns (workers + 1 for the master, which is the last) and up to 2,048
- * series. */
+/* Shared memory for `slots` columns (workers + 1 for the master, which is the last and ours at
+ * first). Before it, and after metrics_stop, nothing is counted. */
 bool metrics_start(int slots);
-void metrics_stop(void);
+void metrics_stop(void);      /* forgets the series, too */
 void metrics_enter(int slot); /* after fork: which column is mine */
 
-/* `labels`: "route=\"/v1/transfers\",code=\"201\"" or "". The same name + labels gives the same
- * handle. `help` counts for the first. */
+/* `labels`: "route=\"/v1/transfers\",code=\"201\"" or "", up to 159 characters, copied; `name` and
+ * `help` are kept as they are. The same name + labels gives the same handle. `help` counts for the
+ * first of a name. 0 when 2,048 series (or 32,768 cells of which a histogram takes 19) are there.
+ */
 metric metrics_register(enum metric_kind kind, const char *name, const char *labels,
                         const char *help);
 
 void metrics_add(metric counter, uint64_t amount);
 void metrics_set(metric gauge, int64_t value);
-/* Histogram of durations or sizes; seconds histograms take microseconds, so name says _seconds and
- * value is us; buckets: 50us 100us 250us 500us 1ms 2.5ms ... 10s. Size histograms (name not ending
- * in _seconds): 1 2 4 ... 4096. */
+/* Histogram of durations or sizes. Named *_seconds: `value` is microseconds, the buckets are 50us
+ * 100us 250us 500us 1ms 2.5ms ... 10s. Others: 1 2 4 ... 65536. */
 void metrics_observe(metric histogram, uint64_t value);
 
-uint64_t metrics_total(metric series); /* over all slots: counter or gauge sum, histogram count */
+/* Over all slots: counter or gauge sum, histogram count. */
+uint64_t metrics_total(metric series);
 
 /* A dead worker's gauges would lie: the master clears them before the slot lives again. */
 void metrics_clear_gauges(int slot);
