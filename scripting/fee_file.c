@@ -15,6 +15,7 @@
 
 /* One file on its way to a rule. Everything that touches Lua runs inside one protected call. */
 struct compile {
+    lua_State *lua;
     const char *file;
     struct slice source;
     struct fee_rule *rule;
@@ -52,11 +53,11 @@ static int raw_field(lua_State *lua, int table, const char *key)
     return lua_rawget(lua, table);
 }
 
-static void check_keys(struct compile *c, lua_State *lua, int table, const char *const *known)
+static void check_keys(struct compile *c, int table, const char *const *known)
 {
-    table = lua_absindex(lua, table);
-    for (lua_pushnil(lua); lua_next(lua, table) != 0; lua_pop(lua, 1)) {
-        const char *key = lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : NULL;
+    table = lua_absindex(c->lua, table);
+    for (lua_pushnil(c->lua); lua_next(c->lua, table) != 0; lua_pop(c->lua, 1)) {
+        const char *key = lua_type(c->lua, -2) == LUA_TSTRING ? lua_tostring(c->lua, -2) : NULL;
         const char *const *at = known;
         while (key != NULL && *at != NULL && strcmp(*at, key) != 0)
             at++;
@@ -72,127 +73,128 @@ static void check_keys(struct compile *c, lua_State *lua, int table, const char 
 }
 
 /* A text of 1..most characters. */
-static bool read_text(struct compile *c, lua_State *lua, int table, const char *key, size_t most,
-                      char *out)
+static bool read_text(struct compile *c, int table, const char *key, size_t most, char *out)
 {
     size_t length = 0;
-    bool good = raw_field(lua, table, key) == LUA_TSTRING;
-    const char *text = good ? lua_tolstring(lua, -1, &length) : NULL;
+    bool good = raw_field(c->lua, table, key) == LUA_TSTRING;
+    const char *text = good ? lua_tolstring(c->lua, -1, &length) : NULL;
     good = good && length >= 1 && length <= most && strlen(text) == length;
     if (good)
         memcpy(out, text, length + 1);
     else
         find_fault(c, key, "%s must be a text of 1 to %zu characters", key, most);
-    lua_pop(lua, 1);
+    lua_pop(c->lua, 1);
     return good;
 }
 
-static bool read_integer(struct compile *c, lua_State *lua, int table, const char *key,
-                         int64_t most, int64_t *out)
+static bool read_integer(struct compile *c, int table, const char *key, int64_t most, int64_t *out)
 {
-    raw_field(lua, table, key);
-    bool good =
-        lua_isinteger(lua, -1) && lua_tointeger(lua, -1) >= 1 && lua_tointeger(lua, -1) <= most;
+    raw_field(c->lua, table, key);
+    bool good = lua_isinteger(c->lua, -1) && lua_tointeger(c->lua, -1) >= 1 &&
+                lua_tointeger(c->lua, -1) <= most;
     if (good)
-        *out = lua_tointeger(lua, -1);
+        *out = lua_tointeger(c->lua, -1);
     else
         find_fault(c, key, "%s must be an integer from 1 to %lld", key, (long long)most);
-    lua_pop(lua, 1);
+    lua_pop(c->lua, 1);
     return good;
 }
 
-static bool read_bool(struct compile *c, lua_State *lua, int table, const char *key, bool *present)
+static bool read_bool(struct compile *c, int table, const char *key, bool *present)
 {
-    int type = raw_field(lua, table, key);
-    bool value = lua_toboolean(lua, -1) != 0;
+    int type = raw_field(c->lua, table, key);
+    bool value = lua_toboolean(c->lua, -1) != 0;
     *present = type == LUA_TBOOLEAN;
     if (type != LUA_TBOOLEAN && type != LUA_TNIL)
         find_fault(c, key, "%s must be true or false", key);
-    lua_pop(lua, 1);
+    lua_pop(c->lua, 1);
     return value;
 }
 
 /* An amount in the rule's currency. `*out` stays when it's absent. */
-static void read_amount(struct compile *c, lua_State *lua, int table, const char *key, int64_t *out)
+static void read_amount(struct compile *c, int table, const char *key, int64_t *out)
 {
-    int type = raw_field(lua, table, key);
+    int type = raw_field(c->lua, table, key);
     if (type == LUA_TTABLE) {
-        bool amount = raw_field(lua, -1, "amount") == LUA_TNUMBER && lua_isinteger(lua, -1);
-        int64_t value = amount ? lua_tointeger(lua, -1) : 0;
-        bool code = raw_field(lua, -2, "code") == LUA_TSTRING;
+        bool amount = raw_field(c->lua, -1, "amount") == LUA_TNUMBER && lua_isinteger(c->lua, -1);
+        int64_t value = amount ? lua_tointeger(c->lua, -1) : 0;
+        bool code = raw_field(c->lua, -2, "code") == LUA_TSTRING;
         if (!amount || !code || value < 0 || value > AMOUNT_MAX)
             find_fault(c, key, "%s must be an amount: %s \"1.00\"", key, c->code);
-        else if (strcmp(lua_tostring(lua, -1), c->code) != 0)
-            find_fault(c, key, "%s is in %s, the rule in %s", key, lua_tostring(lua, -1), c->code);
+        else if (strcmp(lua_tostring(c->lua, -1), c->code) != 0)
+            find_fault(c, key, "%s is in %s, the rule in %s", key, lua_tostring(c->lua, -1),
+                       c->code);
         else
             *out = value;
-        lua_pop(lua, 2);
+        lua_pop(c->lua, 2);
     } else if (type != LUA_TNIL) {
         find_fault(c, key, "%s must be an amount: %s \"1.00\"", key, c->code);
     }
-    lua_pop(lua, 1);
+    lua_pop(c->lua, 1);
 }
 
-static void read_rate(struct compile *c, lua_State *lua, int table, int64_t *out)
+static void read_rate(struct compile *c, int table, int64_t *out)
 {
-    int type = raw_field(lua, table, "rate");
-    if (type == LUA_TTABLE && raw_field(lua, -1, "ppm") == LUA_TNUMBER && lua_isinteger(lua, -1)) {
-        *out = lua_tointeger(lua, -1);
+    int type = raw_field(c->lua, table, "rate");
+    if (type == LUA_TTABLE && raw_field(c->lua, -1, "ppm") == LUA_TNUMBER &&
+        lua_isinteger(c->lua, -1)) {
+        *out = lua_tointeger(c->lua, -1);
         if (*out < 0 || *out > FEE_RATE_WHOLE)
             find_fault(c, "rate", "rate must be from 0 to 100 percent");
-        lua_pop(lua, 1);
+        lua_pop(c->lua, 1);
     } else if (type != LUA_TNIL) {
         find_fault(c, "rate", "rate must be a percentage: pct \"0.90\"");
     }
-    lua_pop(lua, 1);
+    lua_pop(c->lua, 1);
 }
 
-static void read_tiers(struct compile *c, lua_State *lua, int table)
+static void read_tiers(struct compile *c, int table)
 {
-    int type = raw_field(lua, table, "tiers");
+    int type = raw_field(c->lua, table, "tiers");
     c->rule->tiers = 0xf;
     if (type == LUA_TTABLE) {
         c->rule->tiers = 0;
-        for (int i = 1; lua_rawgeti(lua, -1, i) != LUA_TNIL; i++, lua_pop(lua, 1)) {
-            if (!lua_isinteger(lua, -1) || lua_tointeger(lua, -1) < 0 || lua_tointeger(lua, -1) > 3)
+        for (int i = 1; lua_rawgeti(c->lua, -1, i) != LUA_TNIL; i++, lua_pop(c->lua, 1)) {
+            if (!lua_isinteger(c->lua, -1) || lua_tointeger(c->lua, -1) < 0 ||
+                lua_tointeger(c->lua, -1) > 3)
                 find_fault(c, "tiers", "tiers are integers from 0 to 3");
             else
-                c->rule->tiers |= 1U << lua_tointeger(lua, -1);
+                c->rule->tiers |= 1U << lua_tointeger(c->lua, -1);
         }
-        lua_pop(lua, 1);
+        lua_pop(c->lua, 1);
     }
     if ((type != LUA_TTABLE && type != LUA_TNIL) || c->rule->tiers == 0)
         find_fault(c, "tiers", "tiers must be a list like { 0, 1 }");
-    lua_pop(lua, 1);
+    lua_pop(c->lua, 1);
 }
 
-static void read_applies(struct compile *c, lua_State *lua, int table)
+static void read_applies(struct compile *c, int table)
 {
     static const char *const known[] = {"kind", "currency", "tiers", "own", NULL};
     char kind[16] = "";
     bool own_given;
-    if (raw_field(lua, table, "applies") != LUA_TTABLE) {
+    if (raw_field(c->lua, table, "applies") != LUA_TTABLE) {
         find_fault(c, "applies",
                    "applies must say what the rule is for: { kind = \"transfer\", "
                    "currency = \"ZAR\" }");
-        lua_pop(lua, 1);
+        lua_pop(c->lua, 1);
         return;
     }
-    check_keys(c, lua, -1, known);
-    if (read_text(c, lua, -1, "kind", 15, kind) && strcmp(kind, "transfer") != 0)
+    check_keys(c, -1, known);
+    if (read_text(c, -1, "kind", 15, kind) && strcmp(kind, "transfer") != 0)
         find_fault(c, "kind", "kind '%s' has no fees; known is: transfer", kind);
     memcpy(c->rule->kind, kind, sizeof kind);
     char code[4] = "";
-    if (read_text(c, lua, -1, "currency", 3, code))
+    if (read_text(c, -1, "currency", 3, code))
         c->rule->currency = currency_parse(slice_of(code));
     if (c->rule->currency == 0)
         find_fault(c, "currency", "currency must be an ISO 4217 code like \"ZAR\"");
     memcpy(c->code, code, sizeof code);
-    bool own = read_bool(c, lua, -1, "own", &own_given);
+    bool own = read_bool(c, -1, "own", &own_given);
     c->rule->own = !own_given || own;
     c->rule->other = !own_given || !own;
-    read_tiers(c, lua, -1);
-    lua_pop(lua, 1);
+    read_tiers(c, -1);
+    lua_pop(c->lua, 1);
 }
 
 static void check_slab_border(struct compile *c, int i)
@@ -206,7 +208,7 @@ static void check_slab_border(struct compile *c, int i)
         find_fault(c, "upto", "upto must be above zero");
 }
 
-static void read_slab(struct compile *c, lua_State *lua, int i)
+static void read_slab(struct compile *c, int i)
 {
     static const char *const known[] = {"upto", "flat", "rate", NULL};
     struct fee_slab *slab = &c->rule->slabs[i];
@@ -214,13 +216,13 @@ static void read_slab(struct compile *c, lua_State *lua, int i)
     slab->upto = INT64_MAX;
     slab->flat = -1;
     slab->rate = -1;
-    if (lua_type(lua, -1) != LUA_TTABLE) {
+    if (lua_type(c->lua, -1) != LUA_TTABLE) {
         find_fault(c, "slabs", "a slab is a table: { upto = ..., flat = ..., rate = ... }");
     } else {
-        check_keys(c, lua, -1, known);
-        read_amount(c, lua, -1, "upto", &slab->upto);
-        read_amount(c, lua, -1, "flat", &slab->flat);
-        read_rate(c, lua, -1, &slab->rate);
+        check_keys(c, -1, known);
+        read_amount(c, -1, "upto", &slab->upto);
+        read_amount(c, -1, "flat", &slab->flat);
+        read_rate(c, -1, &slab->rate);
         if (slab->flat < 0 && slab->rate < 0)
             find_fault(c, "slabs", "needs a flat fee, a rate, or both (flat = %s \"0.00\" is free)",
                        c->code);
@@ -231,23 +233,23 @@ static void read_slab(struct compile *c, lua_State *lua, int i)
     c->slab = 0;
 }
 
-static void read_slabs(struct compile *c, lua_State *lua, int table)
+static void read_slabs(struct compile *c, int table)
 {
-    if (raw_field(lua, table, "slabs") != LUA_TTABLE) {
+    if (raw_field(c->lua, table, "slabs") != LUA_TTABLE) {
         find_fault(c, "slabs",
                    "slabs must be a list: { { upto = ..., flat = ... }, { rate = ... } }");
-        lua_pop(lua, 1);
+        lua_pop(c->lua, 1);
         return;
     }
     int count = 0;
-    for (; count < FEE_SLABS_MAX && lua_rawgeti(lua, -1, count + 1) != LUA_TNIL; count++) {
-        read_slab(c, lua, count);
-        lua_pop(lua, 1);
+    for (; count < FEE_SLABS_MAX && lua_rawgeti(c->lua, -1, count + 1) != LUA_TNIL; count++) {
+        read_slab(c, count);
+        lua_pop(c->lua, 1);
     }
     if (count < FEE_SLABS_MAX)
-        lua_pop(lua, 1);
-    bool too_many = lua_rawlen(lua, -1) > FEE_SLABS_MAX;
-    lua_pop(lua, 1);
+        lua_pop(c->lua, 1);
+    bool too_many = lua_rawlen(c->lua, -1) > FEE_SLABS_MAX;
+    lua_pop(c->lua, 1);
     c->rule->slab_count = count;
     if (count == 0 || too_many)
         find_fault(c, "slabs", "there must be 1 to %d slabs", FEE_SLABS_MAX);
@@ -255,29 +257,29 @@ static void read_slabs(struct compile *c, lua_State *lua, int table)
         find_fault(c, "slabs", "the last slab must have no upto, or larger amounts have no price");
 }
 
-static void read_ways(struct compile *c, lua_State *lua, int table)
+static void read_ways(struct compile *c, int table)
 {
     char word[16] = "";
     bool given;
     c->rule->graduated = false;
-    if (raw_field(lua, table, "mode") != LUA_TNIL && read_text(c, lua, table, "mode", 15, word)) {
+    if (raw_field(c->lua, table, "mode") != LUA_TNIL && read_text(c, table, "mode", 15, word)) {
         c->rule->graduated = strcmp(word, "graduated") == 0;
         if (!c->rule->graduated && strcmp(word, "whole") != 0)
             find_fault(c, "mode", "mode must be \"whole\" or \"graduated\"");
     }
-    lua_pop(lua, 1);
-    if (read_text(c, lua, table, "rounding", 15, word) &&
+    lua_pop(c->lua, 1);
+    if (read_text(c, table, "rounding", 15, word) &&
         !integers_parse_rounding(word, &c->rule->rounding))
         find_fault(c, "rounding", "rounding must be half_up, half_even, down or up");
-    c->rule->may_exceed_amount = read_bool(c, lua, table, "may_exceed_amount", &given);
+    c->rule->may_exceed_amount = read_bool(c, table, "may_exceed_amount", &given);
 }
 
-static void read_bounds(struct compile *c, lua_State *lua, int table)
+static void read_bounds(struct compile *c, int table)
 {
     c->rule->minimum = 0;
     c->rule->cap = INT64_MAX;
-    read_amount(c, lua, table, "minimum", &c->rule->minimum);
-    read_amount(c, lua, table, "cap", &c->rule->cap);
+    read_amount(c, table, "minimum", &c->rule->minimum);
+    read_amount(c, table, "cap", &c->rule->cap);
     if (c->rule->cap < c->rule->minimum)
         find_fault(c, "cap", "cap is below minimum");
 }
@@ -289,7 +291,7 @@ static void check_largest(struct compile *c)
         find_fault(c, "slabs", "the fee of the largest amount does not fit into 64 bits");
 }
 
-static void read_rule(struct compile *c, lua_State *lua, int table)
+static void read_rule(struct compile *c, int table)
 {
     static const char *const known[] = {
         "id",      "version", "owner",    "applies",           "mode", "slabs",
@@ -297,15 +299,15 @@ static void read_rule(struct compile *c, lua_State *lua, int table)
     char id[48] = "";
     char owner[64];
     int64_t version = 0;
-    check_keys(c, lua, table, known);
-    read_text(c, lua, table, "id", sizeof id - 1, id);
-    read_integer(c, lua, table, "version", 999999, &version);
-    read_text(c, lua, table, "owner", sizeof owner - 1, owner);
+    check_keys(c, table, known);
+    read_text(c, table, "id", sizeof id - 1, id);
+    read_integer(c, table, "version", 999999, &version);
+    read_text(c, table, "owner", sizeof owner - 1, owner);
     snprintf(c->rule->name, sizeof c->rule->name, "%s@%lld", id, (long long)version);
-    read_applies(c, lua, table);
-    read_slabs(c, lua, table);
-    read_ways(c, lua, table);
-    read_bounds(c, lua, table);
+    read_applies(c, table);
+    read_slabs(c, table);
+    read_ways(c, table);
+    read_bounds(c, table);
     check_largest(c);
 }
 
@@ -313,11 +315,12 @@ static void read_rule(struct compile *c, lua_State *lua, int table)
 static int compile_protected(lua_State *lua)
 {
     struct compile *c = lua_touserdata(lua, 2);
+    c->lua = lua;
     lua_settop(lua, 1);
     vocabulary_open(lua);
     lua_call(lua, 0, 1);
     if (vocabulary_is_fee(lua, -1))
-        read_rule(c, lua, 1);
+        read_rule(c, 1);
     else
         bundle_report_add(c->report, c->file, 0, 0, "the file must end in: return fee { ... }");
     return 0;
@@ -342,7 +345,7 @@ static void report_lua(struct compile *c, const char *message)
 bool fee_file_compile(const char *file, struct slice source, struct fee_rule *rule,
                       struct bundle_report *report)
 {
-    struct compile c = {file, source, rule, report, report->count, "", 0};
+    struct compile c = {NULL, file, source, rule, report, report->count, "", 0};
     char message[SANDBOX_MESSAGE_MAX];
     struct sandbox *sandbox = sandbox_new();
     memset(rule, 0, sizeof *rule);

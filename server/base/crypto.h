@@ -36,7 +36,7 @@ bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t u
 void crypto_base64url(const void *data, size_t length, char *out);
 /* Strict; false unless `text` decodes to exactly `length` bytes. */
 bool crypto_base64url_decode(struct slice text, void *data, size_t length);
-/* RFC 4648 base32 (upper case, no padding), for TOTP secrets in otpauth:// links. */
+/* RFC 4648 base32 (upper case, no padding), for TOTP secrets in otpauth: links. */
 void crypto_base32(const void *data, size_t length, char *out);
 
 #endif

@@ -24,7 +24,7 @@ static const struct json *outer(const yyjson_val *value)
  * need. */
 struct supply {
     struct arena *arena;
-    size_t most;
+    size_t most; /* values */
     size_t given;
 };
 
@@ -43,7 +43,13 @@ static void *take_more(void *pointer, void *old, size_t old_size, size_t size)
     if (size <= supply->given)
         return old;
 
-    size_t given = size > supply->most ? size : supply->most;
+    /* As often as yyjson would ask, at once. */
+    size_t values = size / sizeof(yyjson_val);
+
+    while (values < supply->most)
+        values += values / 2;
+
+    size_t given = values * sizeof(yyjson_val);
     void *more = arena_alloc(supply->arena, given);
 
     if (more == NULL)
@@ -85,7 +91,7 @@ static bool parse(struct slice text, struct arena *arena, struct json_error *err
     }
 
     /* A few more for yyjson's own header and the room it keeps free at the end. */
-    struct supply supply = {arena, (values + 16) * sizeof(yyjson_val), 0};
+    struct supply supply = {arena, values + 16, 0};
     const yyjson_alc allocator = {take, take_more, leave, &supply};
     yyjson_read_err wrong = {0};
     yyjson_doc *document = yyjson_read_opts(

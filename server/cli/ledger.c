@@ -52,10 +52,11 @@ static void tell(void *owner, const struct verify_line *line)
 int cli_ledger(const struct cli *cli)
 {
     struct verification v = {.json = cli->json};
-    char error[512];
+    struct verify verify = {
+        .conninfo = cli->database, .redis = cli->redis, .tell = tell, .owner = &v};
     if (cli->count != 1 || !cli_is(cli, 0, "verify"))
         return cli_fail(2, "moolah ledger verify");
-    if (!verify_run(cli->database, cli->redis, tell, &v, error, sizeof error))
-        return cli_fail(1, "%s", error);
+    if (!verify_run(&verify))
+        return cli_fail(1, "%s", verify.error);
     return v.broken ? 1 : 0;
 }

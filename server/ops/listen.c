@@ -52,7 +52,7 @@ static int open_socket(const struct inet *address, bool shared)
     return -1;
 }
 
-static bool explain(const struct inet *address, char *error, size_t size)
+static bool explain(struct listen_set *set, const struct inet *address)
 {
     char text[INET_TEXT_MAX];
     const char *help = "";
@@ -61,23 +61,22 @@ static bool explain(const struct inet *address, char *error, size_t size)
         help = ": another program has this port; choose another in listen (ci/up: --port)";
     else if (errno == EACCES)
         help = ": ports below 1024 need CAP_NET_BIND_SERVICE";
-    snprintf(error, size, "cannot listen on %s port %d: %s%s", text, address->port, strerror(errno),
-             help);
+    snprintf(set->error, sizeof set->error, "cannot listen on %s port %d: %s%s", text,
+             address->port, strerror(errno), help);
     return false;
 }
 
-bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots,
-                 char *error, size_t size)
+bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots)
 {
     set->slots = set->listeners = 0;
     if (listeners * slots > LISTEN_MAX) {
-        snprintf(error, size, "too many workers: %d", slots);
+        snprintf(set->error, sizeof set->error, "too many workers: %d", slots);
         return false;
     }
     for (int i = 0; i < listeners; i++) {
         int fd = open_socket(&addresses[i], false);
         if (fd < 0)
-            return explain(&addresses[i], error, size);
+            return explain(set, &addresses[i]);
         close(fd);
     }
     set->listeners = listeners;
@@ -87,7 +86,7 @@ bool listen_open(struct listen_set *set, const struct inet *addresses, int liste
         set->slots = slot + 1;
         for (int i = 0; i < listeners; i++)
             if (listen_fd(set, slot, i) < 0)
-                return explain(&addresses[i], error, size);
+                return explain(set, &addresses[i]);
     }
     return true;
 }

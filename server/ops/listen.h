@@ -14,12 +14,12 @@ struct listen_set {
     int fds[LISTEN_MAX]; /* slot * listeners + listener */
     int slots;
     int listeners;
+    char error[256]; /* why listen_open said no: one line, with the next step in it */
 };
 
 /* Open them all. A port that somebody has, ourselves included, is an error: SO_REUSEPORT would
  * share it in silence. */
-bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots,
-                 char *error, size_t size);
+bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots);
 
 /* From $MOOLAH_LISTEN_FDS, when it names as many; false: there is none, or for other numbers. */
 bool listen_inherit(struct listen_set *set, int listeners, int slots);

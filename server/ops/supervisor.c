@@ -287,7 +287,6 @@ static void take_signal(struct supervisor *s, int number)
 
 static bool prepare(struct supervisor *s)
 {
-    char error[256];
     const struct supervisor_settings *settings = s->settings;
     size_t size = SUPERVISOR_SLOTS_MAX * sizeof s->words[0];
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -300,10 +299,9 @@ static bool prepare(struct supervisor *s)
         sigaddset(&s->signals, numbers[i]);
     sigprocmask(SIG_BLOCK, &s->signals, NULL);
     if (listen_inherit(&s->sockets, settings->listeners, settings->workers) ||
-        listen_open(&s->sockets, settings->addresses, settings->listeners, settings->workers, error,
-                    sizeof error))
+        listen_open(&s->sockets, settings->addresses, settings->listeners, settings->workers))
         return true;
-    fprintf(stderr, "moolahd: %s\n", error);
+    fprintf(stderr, "moolahd: %s\n", s->sockets.error);
     return false;
 }
 

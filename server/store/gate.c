@@ -197,17 +197,15 @@ static enum gate_verdict decide_locally(struct gate_question *question)
     for (int i = 0; i < LIMITS; i++) {
         int64_t retry = 0;
         keys[i] = rates[i] == NULL ? 0 : local_key(question, i);
-        if (rates[i] == NULL || limiter_allow(limiter, keys[i], rates[i], false, now, &retry))
+        if (rates[i] == NULL || limiter_allow(limiter, keys[i], rates[i], now, &retry))
             continue;
         question->answer.retry_after_us = retry;
         describe_limit(question, i, 0);
         return GATE_LIMITED;
     }
-    for (int i = 0; i < LIMITS; i++) {
-        int64_t retry;
+    for (int i = 0; i < LIMITS; i++)
         if (rates[i] != NULL)
-            limiter_allow(limiter, keys[i], rates[i], true, now, &retry);
-    }
+            limiter_charge(limiter, keys[i], rates[i], now);
     return GATE_ALLOWED;
 }
 
@@ -223,10 +221,9 @@ static void after_lookup(struct gate_question *question)
 
 static void refuse_unknown(struct gate_question *question)
 {
-    int64_t retry;
     if (!redis_is_up(question->gate->redis))
-        limiter_allow(question->gate->limiter, local_key(question, LIMIT_IP),
-                      &question->gate->settings.ip, true, clock_monotonic(), &retry);
+        limiter_charge(question->gate->limiter, local_key(question, LIMIT_IP),
+                       &question->gate->settings.ip, clock_monotonic());
     finish(question, GATE_UNAUTHENTICATED);
 }
 
@@ -422,8 +419,10 @@ static bool ask_redis(struct gate_question *question)
     add_word(&words, question->has_value ? (struct slice){(const char *)question->value, VALUE_SIZE}
                                          : SLICE(""));
     add_number(&words, question->lifetime_ms);
-    bool asked = !words.failed && redis_ask(question->gate->redis, words.count, words.at,
-                                            words.length, on_gate_reply, question);
+    bool asked =
+        !words.failed && redis_ask(question->gate->redis,
+                                   &(struct redis_command){words.count, words.at, words.length},
+                                   on_gate_reply, question);
     arena_release(&words.arena);
     return asked;
 }
@@ -472,7 +471,7 @@ void gate_sign_in_succeeded(struct gate *gate, struct slice phone)
     limiter_forget(gate->limiter, local_key(&question, LIMIT_EXTRA));
     const char *words[] = {"DEL", space};
     const size_t lengths[] = {3, key.length};
-    redis_ask(gate->redis, 2, words, lengths, ignore, NULL);
+    redis_ask(gate->redis, &(struct redis_command){2, words, lengths}, ignore, NULL);
 }
 
 /* A revocation on its way to Redis. */
@@ -503,7 +502,7 @@ bool gate_revoke(struct gate *gate, const struct uuid *caller, const uint8_t tok
     bytes_add_hex(&key, token_hash, 32);
     const char *words[] = {"SET", space, "revoked", "PX", TOMBSTONE_MS};
     const size_t lengths[] = {3, key.length, 7, 2, sizeof TOMBSTONE_MS - 1};
-    if (redis_ask(gate->redis, 5, words, lengths, on_revoked, revocation))
+    if (redis_ask(gate->redis, &(struct redis_command){5, words, lengths}, on_revoked, revocation))
         return true;
     memory_free(revocation);
     return false;

@@ -53,19 +53,27 @@ static struct cell *find(struct limiter *limiter, uint64_t key)
     return emptiest;
 }
 
-bool limiter_allow(struct limiter *limiter, uint64_t key, const struct gate_rate *rate, bool charge,
-                   int64_t now, int64_t *retry_us)
+/* When the next one would be due, were it let in now. */
+static int64_t following(const struct cell *cell, uint64_t key, const struct gate_rate *rate,
+                         int64_t now)
+{
+    int64_t arrival = cell->key == key && cell->arrival > now ? cell->arrival : now;
+    return arrival + limiter_interval(rate);
+}
+
+bool limiter_allow(struct limiter *limiter, uint64_t key, const struct gate_rate *rate, int64_t now,
+                   int64_t *retry_us)
+{
+    int64_t retry = following(find(limiter, key), key, rate, now) - limiter_tolerance(rate) - now;
+    *retry_us = retry > 0 ? retry : 0;
+    return retry <= 0;
+}
+
+void limiter_charge(struct limiter *limiter, uint64_t key, const struct gate_rate *rate,
+                    int64_t now)
 {
     struct cell *cell = find(limiter, key);
-    int64_t arrival = cell->key == key && cell->arrival > now ? cell->arrival : now;
-    int64_t next = arrival + limiter_interval(rate);
-    *retry_us = next - limiter_tolerance(rate) - now;
-    if (*retry_us > 0)
-        return false;
-    *retry_us = 0;
-    if (charge)
-        *cell = (struct cell){key, next};
-    return true;
+    *cell = (struct cell){key, following(cell, key, rate, now)};
 }
 
 void limiter_forget(struct limiter *limiter, uint64_t key)

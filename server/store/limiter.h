@@ -18,10 +18,13 @@ void limiter_free(struct limiter *limiter);
 int64_t limiter_interval(const struct gate_rate *rate);
 int64_t limiter_tolerance(const struct gate_rate *rate);
 
-/* May one more pass under `key` (a hash) now? Charges it only when `charge`. False: *retry_us says
- * when. */
-bool limiter_allow(struct limiter *limiter, uint64_t key, const struct gate_rate *rate, bool charge,
-                   int64_t now, int64_t *retry_us);
+/* May one more pass under `key` (a hash) now? False: *retry_us says when. Nothing is charged. */
+bool limiter_allow(struct limiter *limiter, uint64_t key, const struct gate_rate *rate, int64_t now,
+                   int64_t *retry_us);
+
+/* One more passes. */
+void limiter_charge(struct limiter *limiter, uint64_t key, const struct gate_rate *rate,
+                    int64_t now);
 
 void limiter_forget(struct limiter *limiter, uint64_t key);
 

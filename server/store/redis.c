@@ -269,8 +269,8 @@ static void on_answer(redisAsyncContext *context, void *answer, void *user)
     copy.answer(copy.owner, answer);
 }
 
-bool redis_ask(struct redis *redis, int count, const char *const *words, const size_t *lengths,
-               redis_answer *answer, void *owner)
+bool redis_ask(struct redis *redis, const struct redis_command *command, redis_answer *answer,
+               void *owner)
 {
     if (!redis->up)
         return false;
@@ -278,8 +278,9 @@ bool redis_ask(struct redis *redis, int count, const char *const *words, const s
     if (asked == NULL)
         return false;
     *asked = (struct asked){answer, owner, redis, clock_monotonic(), NULL};
-    if (redisAsyncCommandArgv(redis->context, on_answer, asked, count,
-                              (const char **)(uintptr_t)words, lengths) != REDIS_OK) {
+    if (redisAsyncCommandArgv(redis->context, on_answer, asked, command->count,
+                              (const char **)(uintptr_t)command->words,
+                              command->lengths) != REDIS_OK) {
         put_back(redis, asked);
         return false;
     }

@@ -19,6 +19,13 @@ struct redis_settings {
     const char *functions; /* Redis functions to load at connect: a library's source; NULL: none */
 };
 
+/* A command's words, binary-safe. */
+struct redis_command {
+    int count;
+    const char *const *words;
+    const size_t *lengths;
+};
+
 /* `reply` NULL: no answer (down, too slow); freed after the call. */
 typedef void redis_answer(void *owner, const struct redisReply *reply);
 
@@ -28,8 +35,8 @@ void redis_free(struct redis *redis); /* open questions are answered NULL */
 
 /* False: the breaker is open, or out of memory: `answer` isn't called. Else it is, once, never from
  * inside. */
-bool redis_ask(struct redis *redis, int count, const char *const *words, const size_t *lengths,
-               redis_answer *answer, void *owner);
+bool redis_ask(struct redis *redis, const struct redis_command *command, redis_answer *answer,
+               void *owner);
 
 bool redis_is_up(const struct redis *redis); /* the breaker is closed */
 

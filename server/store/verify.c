@@ -75,16 +75,16 @@ static const struct invariant {
      "select 0, 0, null"},
 };
 
-static bool fail(char *error, int size, const char *what)
+static bool fail(struct verify *verify, const char *what)
 {
-    snprintf(error, (size_t)size, "%s", what);
-    char *end = strchr(error, '\n');
+    snprintf(verify->error, sizeof verify->error, "%s", what);
+    char *end = strchr(verify->error, '\n');
     if (end != NULL)
         *end = '\0';
     return false;
 }
 
-static bool ask(PGconn *conn, const char *sql, struct verify_line *line, char *error, int size)
+static bool ask(PGconn *conn, const char *sql, struct verify_line *line, struct verify *verify)
 {
     PGresult *answer = PQexec(conn, sql);
     bool good = PQresultStatus(answer) == PGRES_TUPLES_OK;
@@ -93,7 +93,7 @@ static bool ask(PGconn *conn, const char *sql, struct verify_line *line, char *e
         line->broken = strtoll(PQgetvalue(answer, 0, 1), NULL, 10);
         snprintf(line->first, sizeof line->first, "%s", PQgetvalue(answer, 0, 2));
     } else {
-        fail(error, size, PQresultErrorMessage(answer));
+        fail(verify, PQresultErrorMessage(answer));
     }
     PQclear(answer);
     return good;
@@ -162,24 +162,22 @@ static bool check_cache(PGconn *conn, const char *address, struct verify_line *l
     return true;
 }
 
-bool verify_run(const char *conninfo, const char *redis,
-                void (*tell)(void *owner, const struct verify_line *line), void *owner, char *error,
-                int error_size)
+bool verify_run(struct verify *verify)
 {
-    PGconn *conn = PQconnectdb(conninfo);
+    PGconn *conn = PQconnectdb(verify->conninfo);
     bool good = PQstatus(conn) == CONNECTION_OK;
     if (!good)
-        fail(error, error_size, PQerrorMessage(conn));
+        fail(verify, PQerrorMessage(conn));
     else
         PQclear(PQexec(conn, "begin isolation level repeatable read read only; "
                              "set local work_mem = '256MB'"));
     for (size_t i = 0; good && i < sizeof invariants / sizeof invariants[0]; i++) {
         struct verify_line line = {.name = invariants[i].name, .what = invariants[i].what};
         line.checked = invariants[i].sql != NULL;
-        good = line.checked ? ask(conn, invariants[i].sql, &line, error, error_size)
-                            : check_cache(conn, redis, &line);
+        good = line.checked ? ask(conn, invariants[i].sql, &line, verify)
+                            : check_cache(conn, verify->redis, &line);
         if (good)
-            tell(owner, &line);
+            verify->tell(verify->owner, &line);
     }
     PQfinish(conn);
     return good;

@@ -15,10 +15,16 @@ struct verify_line {
     char first[200]; /* the first broken one; "" when none */
 };
 
-/* Calls `tell` for each invariant in order. `redis`: address as in the configuration, or NULL.
- * False: could not be done, `error` says why. */
-bool verify_run(const char *conninfo, const char *redis,
-                void (*tell)(void *owner, const struct verify_line *line), void *owner, char *error,
-                int error_size);
+/* What to verify, and who hears of it. */
+struct verify {
+    const char *conninfo;
+    const char *redis; /* address as in the configuration, or NULL */
+    void (*tell)(void *owner, const struct verify_line *line); /* each invariant, in order */
+    void *owner;
+    char error[512]; /* why it could not be done */
+};
+
+/* False: verify->error. */
+bool verify_run(struct verify *verify);
 
 #endif

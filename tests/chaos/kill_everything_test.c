@@ -1,7 +1,9 @@
-/* Kill everything, at random, under load; then prove from a journal of our own what was acknowledged: each acknowledged request
- * exists once, nothing else exists, replays give the same bytes, the balances are what the receipts add up to, and the verifier passes.
+/* Kill everything, at random, under load; then prove from a journal of our own what was
+ * acknowledged: each acknowledged request exists once, nothing else exists, replays give the same
+ * bytes, the balances are what the receipts add up to, and the verifier passes.
  *
- * MOOLAH_CHAOS_ROUNDS (30) rounds; each kills a worker with -9, PostgreSQL (immediate), or Redis (sometimes with FLUSHALL). */
+ * MOOLAH_CHAOS_ROUNDS (30) rounds; each kills a worker with -9, PostgreSQL (immediate), or Redis
+ * (sometimes with FLUSHALL). */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,9 +31,9 @@
 struct entry {
     char key[32];
     char body[200];
-    int from;     /* users */
+    int from; /* users */
     int to;
-    int status;   /* of the first answer that counts; 0: none yet */
+    int status; /* of the first answer that counts; 0: none yet */
     char *answer;
     int tries;
 };
@@ -93,7 +95,8 @@ static struct entry *new_entry(void)
     return entry;
 }
 
-/* A fresh order, one without an answer, or one that has its answer already: sent twice on purpose. */
+/* A fresh order, one without an answer, or one that has its answer already: sent twice on purpose.
+ */
 static struct entry *choose_entry(bool only_open)
 {
     if (chaos.again_count > 0 && (only_open || rand_r(&chaos.dice) % 2 == 0))
@@ -158,7 +161,8 @@ static void keep_connected(void)
     }
 }
 
-/* One turn of the load: reconnect, begin what can begin, take what has come. Returns how many calls are under way. */
+/* One turn of the load: reconnect, begin what can begin, take what has come. Returns how many calls
+ * are under way. */
 static int turn(bool start_new, bool only_open)
 {
     int busy = 0;
@@ -199,9 +203,10 @@ static void kill_something(void)
     if (pid > 0)
         kill(pid, deaths[which].signal);
     if (deaths[which].part == STACK_REDIS && rand_r(&chaos.dice) % 2 == 0)
-        stack_shell(chaos.stack, "rm -rf \"$DATA\"/redis/appendonlydir"); /* it forgets everything */
-    printf("  %-20s %6ld acknowledged %6ld refused %6ld unknown %6ld replayed\n", deaths[which].name,
-           chaos.acknowledged, chaos.refused, chaos.unknown, chaos.replayed);
+        stack_shell(chaos.stack,
+                    "rm -rf \"$DATA\"/redis/appendonlydir"); /* it forgets everything */
+    printf("  %-20s %6ld acknowledged %6ld refused %6ld unknown %6ld replayed\n",
+           deaths[which].name, chaos.acknowledged, chaos.refused, chaos.unknown, chaos.replayed);
     fflush(stdout);
 }
 

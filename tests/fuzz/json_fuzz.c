@@ -11,7 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* As JSON again; objects as arrays of keys and values. What lies deeper than the writer goes is left out. */
+/* As JSON again; objects as arrays of keys and values. What lies deeper than the writer goes is
+ * left out. */
 static void write_back(struct json_writer *writer, const struct json *value, int depth)
 {
     size_t at = 0;

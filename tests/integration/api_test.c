@@ -114,7 +114,8 @@ static void test_a_transfer_and_its_receipt(void **state)
     int64_t before[2] = {balance_of(0), balance_of(1)};
     (void)state;
     snprintf(key, sizeof key, "%s", fresh_key());
-    const char *body = transfer_body(0, 1, "10000", ",\"note\":\"secret note\",\"reference\":\"r-1\"");
+    const char *body =
+        transfer_body(0, 1, "10000", ",\"note\":\"secret note\",\"reference\":\"r-1\"");
     assert_int_equal(ask("POST", "/v1/transfers", tokens[0], key, body), 201);
     assert_string_equal(member("kind"), "transfer");
     assert_string_equal(member("status"), "posted");
