@@ -1,9 +1,18 @@
 #include "config.h"
 
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "scripting/locate.h"
 #include "scripting/settings.h"
+
+#define SOURCE_MAX (256 * 1024) /* of the file */
+#define WORKERS_MAX 256
+#define STRIPES_MAX 4096
 
 #define AT(member) offsetof(struct config, member)
 #define RATE(name, member, rate_text, burst_text, help)                                        \
@@ -79,6 +88,8 @@ static const struct settings_item items[] = {
      "ISO 4217; the first is a new user's"},
     {"log.file", SETTINGS_TEXT, AT(log_file), "\"-\"", 0, 0, "\"-\" is standard error"},
     {"log.level", SETTINGS_TEXT, AT(log_level), "\"info\"", 0, 0, "debug, info, warn or error"},
+    {"pid_file", SETTINGS_TEXT, AT(pid_file), "nil", 0, 0,
+     "gets the master's process id when the server is ready"},
     {"password_threads", SETTINGS_INTEGER, AT(password_threads), "1", 1, 16,
      "threads per worker that hash passwords, 25 ms of CPU each"},
     {NULL, SETTINGS_TEXT, 0, NULL, 0, 0, NULL},
@@ -98,53 +109,95 @@ static bool parse_hex(const char *text, uint8_t out[32])
     return true;
 }
 
-static void derive_listeners(const char *path, struct config *c, struct bundle_report *report)
+struct place {
+    const char *path;
+    struct config *config;
+    struct bundle_report *report;
+};
+
+/* A finding where the setting's key stands in the file. */
+static void wrong(const struct place *at, const char *key, const char *format, ...)
+{
+    char message[160];
+    int line = 0;
+    int column = 0;
+    size_t length = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    char *text = arena_alloc(&at->config->arena, SOURCE_MAX);
+    FILE *file = text == NULL ? NULL : fopen(at->path, "re");
+    if (file != NULL) {
+        length = fread(text, 1, SOURCE_MAX, file);
+        fclose(file);
+    }
+    const char *last = strrchr(key, '.') == NULL ? key : strrchr(key, '.') + 1;
+    locate_key((struct slice){text, length}, last, 1, &line, &column);
+    bundle_report_add(at->report, at->path, line, column, "%s %s", key, message);
+}
+
+static void derive_listeners(const struct place *at, struct config *c)
 {
     if (!inet_parse_listen(slice_of(c->listen_public_text), &c->listen_public))
-        bundle_report_add(report, path, 0, 0, "listen.public must be like 127.0.0.1:8443");
+        wrong(at, "listen.public", "must be like 127.0.0.1:8443");
     if (!inet_parse_listen(slice_of(c->listen_operators_text), &c->listen_operators))
-        bundle_report_add(report, path, 0, 0, "listen.operators must be like 127.0.0.1:8444");
+        wrong(at, "listen.operators", "must be like 127.0.0.1:8444");
+    if (strcmp(c->listen_public_text, c->listen_operators_text) == 0)
+        wrong(at, "listen.operators", "must be another address or port than listen.public");
     for (size_t i = 0; c->proxies_text[i] != NULL; i++) {
-        if (i == CONFIG_PROXIES_MAX ||
-            !inet_parse_network(slice_of(c->proxies_text[i]), &c->proxies[i])) {
-            bundle_report_add(report, path, 0, 0, "listen.proxies: %s is no network (10.0.0.0/8)",
-                              c->proxies_text[i]);
+        if (i == CONFIG_PROXIES_MAX) {
+            wrong(at, "listen.proxies", "are %d at most", CONFIG_PROXIES_MAX);
             return;
         }
+        if (!inet_parse_network(slice_of(c->proxies_text[i]), &c->proxies[i]))
+            wrong(at, "listen.proxies", "holds %.60s, which is no network (10.0.0.0/8)",
+                  c->proxies_text[i]);
         c->proxy_count = i + 1;
     }
 }
 
-static void derive_currencies(const char *path, struct config *c, struct bundle_report *report)
+static void derive_currencies(const struct place *at, struct config *c)
 {
     size_t count = 0;
     for (; c->currencies_text[count] != NULL && count < CONFIG_CURRENCIES_MAX; count++) {
         c->currencies[count] = currency_parse(slice_of(c->currencies_text[count]));
         if (c->currencies[count] == 0)
-            bundle_report_add(report, path, 0, 0, "currencies: %s is no ISO 4217 code",
-                              c->currencies_text[count]);
+            wrong(at, "currencies", "holds %.20s, which is no ISO 4217 code",
+                  c->currencies_text[count]);
     }
     c->currencies[count] = 0;
     if (count == 0 || c->currencies_text[count] != NULL)
-        bundle_report_add(report, path, 0, 0, "currencies must be 1 to %d", CONFIG_CURRENCIES_MAX);
+        wrong(at, "currencies", "must be 1 to %d", CONFIG_CURRENCIES_MAX);
+}
+
+static int level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
 }
 
 /* What is given as text and means something else. */
-static void derive(const char *path, struct config *c, struct bundle_report *report)
+static void derive(const struct place *at, struct config *c)
 {
-    derive_listeners(path, c, report);
-    derive_currencies(path, c, report);
+    derive_listeners(at, c);
+    derive_currencies(at, c);
     if (c->workers == 0)
         c->workers = sysconf(_SC_NPROCESSORS_ONLN);
-    if (c->stripe_first + c->workers * c->posting_lanes > 4096)
-        bundle_report_add(report, path, 0, 0,
-                          "stripe_first + workers x posting.lanes must stay below 4096");
+    if (c->workers > WORKERS_MAX)
+        c->workers = WORKERS_MAX;
+    if (c->stripe_first + c->workers * c->posting_lanes > STRIPES_MAX)
+        wrong(at, "stripe_first", "+ workers x posting.lanes must stay below %d", STRIPES_MAX);
     c->has_operator_token = c->operator_token_hash_text != NULL;
     if (c->has_operator_token && !parse_hex(c->operator_token_hash_text, c->operator_token_hash))
-        bundle_report_add(report, path, 0, 0,
-                          "operator_token_sha256 must be 64 hex digits in lower case");
+        wrong(at, "operator_token_sha256", "must be 64 hex digits in lower case");
     if (!parse_hex(c->cursor_key_text, c->cursor_key))
-        bundle_report_add(report, path, 0, 0, "cursor_key must be 64 hex digits in lower case");
+        wrong(at, "cursor_key", "must be 64 hex digits in lower case");
+    if (level_of(c->log_level) < 0)
+        wrong(at, "log.level", "must be debug, info, warn or error");
 }
 
 bool config_read(const char *path, struct config *config, struct bundle_report *report)
@@ -152,7 +205,7 @@ bool config_read(const char *path, struct config *config, struct bundle_report *
     memset(config, 0, sizeof *config);
     arena_init(&config->arena);
     if (settings_read(path, items, config, &config->arena, report))
-        derive(path, config, report);
+        derive(&(struct place){path, config, report}, config);
     if (report->count == 0)
         return true;
     config_release(config);
@@ -167,4 +220,55 @@ void config_release(struct config *config)
 void config_describe(struct bytes *out)
 {
     settings_describe(items, out);
+}
+
+/* Texts of another configuration, copied; NULL stays NULL. */
+static bool copy_texts(struct arena *arena, const char **texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (texts[i] == NULL)
+            continue;
+        texts[i] = arena_copy(arena, slice_of(texts[i])).at;
+        if (texts[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+bool config_take_reloadable(struct config *config, const struct config *fresh)
+{
+    const char *texts[] = {fresh->certificate, fresh->key, fresh->client_ca, fresh->log_file,
+                           fresh->log_level};
+    if (!copy_texts(&config->arena, texts, sizeof texts / sizeof texts[0]))
+        return false;
+    config->certificate = texts[0];
+    config->key = texts[1];
+    config->client_ca = texts[2];
+    config->log_file = texts[3];
+    config->log_level = texts[4];
+    config->allow_tls12 = fresh->allow_tls12;
+    config->user = fresh->user;
+    config->ip = fresh->ip;
+    config->sign_in_phone = fresh->sign_in_phone;
+    config->sign_in_ip = fresh->sign_in_ip;
+    config->sign_up_ip = fresh->sign_up_ip;
+    config->lookup_user = fresh->lookup_user;
+    config->has_operator_token = fresh->has_operator_token;
+    memcpy(config->operator_token_hash, fresh->operator_token_hash,
+           sizeof config->operator_token_hash);
+    return true;
+}
+
+void config_start_log(const struct config *config, int slot)
+{
+    bool is_stderr = strcmp(config->log_file, "-") == 0;
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+    int fd = is_stderr ? -1 : open(config->log_file, flags, 0640);
+    int level = level_of(config->log_level);
+    log_start(fd < 0 ? STDERR_FILENO : fd, level < 0 ? LOG_INFO : (enum log_level)level, slot);
+    if (fd < 0 && !is_stderr)
+        log_message(LOG_ERROR, "log_file", "cannot open %s: logging to standard error",
+                    config->log_file);
+    if (fd >= 0)
+        close(fd);
 }

@@ -47,12 +47,22 @@ struct config {
     const char **currencies_text;
     currency currencies[CONFIG_CURRENCIES_MAX + 1];
     const char *log_file, *log_level;
+    const char *pid_file; /* NULL: none */
     int64_t password_threads;
 };
 
 /* False: the report says what is wrong, with file and line. */
 bool config_read(const char *path, struct config *config, struct bundle_report *report);
 void config_release(struct config *config);
+
+/* HUP: take over from `fresh` what a running server can change (certificate, rates, operators'
+ * token, log); the rest counts after a restart. Texts are copied: `fresh` can be released. False:
+ * out of memory, nothing has changed. */
+bool config_take_reloadable(struct config *config, const struct config *fresh);
+
+/* Log where the configuration says, from its level on; again after HUP: a file that was moved away
+ * is made anew. A file that can't be opened: standard error. */
+void config_start_log(const struct config *config, int slot);
 
 struct bytes;
 void config_describe(struct bytes *out);

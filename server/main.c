@@ -1,8 +1,9 @@
 /* moolahd: reads the configuration, starts the master, which starts the workers. Wiring only. */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "worker.h"
 
 #define DRAIN_S 10
+#define MASTER (-1) /* its slot in the log */
 
 struct startup {
     const char *config_path;
@@ -46,15 +48,13 @@ static void print_report(const struct bundle_report *report)
     bytes_release(&text);
 }
 
-static bool check_certificate(const struct config *c)
+static bool check_certificate(const struct config *c, char *error, size_t size)
 {
-    char error[512];
     const struct tls_settings settings = {c->certificate, c->key, c->client_ca, c->allow_tls12};
-    struct tls_server *tls = tls_server_new(&settings, error, sizeof error);
-    if (tls == NULL)
-        fprintf(stderr, "%s\n", error);
+    struct tls_server *tls = tls_server_new(&settings, error, size);
+    bool good = tls != NULL;
     tls_server_release(tls);
-    return tls != NULL;
+    return good;
 }
 
 static bool check_rules(const struct config *c)
@@ -73,29 +73,53 @@ static int work(void *owner, int slot, const int *fds, struct supervisor_word *w
     return worker_run(&startup->config, startup->config_path, slot, fds, word);
 }
 
+/* The master keeps what it read, too: a worker that it starts later starts with that. */
 static bool may_reload(void *owner)
 {
-    const struct startup *startup = owner;
+    struct startup *startup = owner;
     struct config fresh;
     struct bundle_report report = {0};
     if (!config_read(startup->config_path, &fresh, &report)) {
-        log_message(LOG_ERROR, "reload_refused", "%s:%d: %s", report.findings[0].file,
-                    report.findings[0].line, report.findings[0].message);
+        for (size_t i = 0; i < report.count; i++)
+            log_message(LOG_ERROR, "reload_refused", "%s:%d: %s", report.findings[i].file,
+                        report.findings[i].line, report.findings[i].message);
         return false;
     }
-    bool good = check_certificate(&fresh);
+    char error[512];
+    bool good = check_certificate(&fresh, error, sizeof error);
     if (!good)
-        log_message(LOG_ERROR, "reload_refused", "the certificate is no good");
+        log_message(LOG_ERROR, "reload_refused", "%s", error);
+    good = good && config_take_reloadable(&startup->config, &fresh);
     config_release(&fresh);
+    if (good)
+        config_start_log(&startup->config, MASTER);
     return good;
+}
+
+/* Aside, then moved: who reads it reads a whole number. */
+static void write_pid(const char *path)
+{
+    char aside[4096];
+    int length = snprintf(aside, sizeof aside, "%s.new", path);
+    FILE *file = length < (int)sizeof aside ? fopen(aside, "we") : NULL;
+    bool written = file != NULL && fprintf(file, "%d\n", (int)getpid()) > 0;
+    if (file != NULL && fclose(file) != 0)
+        written = false;
+    if (!written || rename(aside, path) != 0)
+        log_message(LOG_ERROR, "pid_file", "cannot write %s: %s", path, strerror(errno));
 }
 
 static void ready(void *owner)
 {
     const struct startup *startup = owner;
+    const struct inet *at = &startup->config.listen_public;
     char address[INET_TEXT_MAX];
-    inet_text(&startup->config.listen_public, address);
-    printf("moolahd ready https://%s:%d\n", address, startup->config.listen_public.port);
+    inet_text(at, address);
+    bool is_ipv6 = strchr(address, ':') != NULL;
+    if (startup->config.pid_file != NULL)
+        write_pid(startup->config.pid_file);
+    printf("moolahd ready https://%s%s%s:%d\n", is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "",
+           at->port);
     fflush(stdout);
 }
 
@@ -131,7 +155,7 @@ static int serve(struct startup *startup, char **argv)
     }
     worker_register_metrics();
     supervisor_register_metrics();
-    log_start(STDERR_FILENO, LOG_INFO, -1);
+    config_start_log(c, MASTER);
     return supervisor_run(&settings);
 }
 
@@ -149,6 +173,7 @@ static int start(const char *config_path, bool check, char **argv)
 {
     static struct startup startup;
     struct bundle_report report = {0};
+    char error[512];
     startup.config_path = config_path;
     if (!crypto_start() || !tls_start()) {
         fprintf(stderr, "moolahd: no source of random numbers\n");
@@ -158,7 +183,9 @@ static int start(const char *config_path, bool check, char **argv)
         print_report(&report);
         return 1;
     }
-    bool certificate = check_certificate(&startup.config);
+    bool certificate = check_certificate(&startup.config, error, sizeof error);
+    if (!certificate)
+        fprintf(stderr, "%s\n", error);
     bool rules = check_rules(&startup.config);
     if (!certificate || !rules)
         return 1;

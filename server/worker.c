@@ -1,9 +1,7 @@
 #include "worker.h"
 
 #include <ev.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,6 +25,8 @@
 
 #define POOL_STATEMENTS_MAX 64
 #define DAY_S 86400.
+#define BEAT_S 0.2
+#define SHORT_BEAT_S 0.02 /* while it starts, while it drains */
 
 enum { PUBLIC, OPERATORS, LISTENERS };
 
@@ -36,13 +36,14 @@ struct worker {
     struct ev_loop *loop;
     int slot;
     struct supervisor_word *word;
+    bool ready; /* and the master knows */
     struct service service;
     struct rule_keeper *rules;
     struct listener *listeners[LISTENERS];
     const struct pg_statement *statements[POOL_STATEMENTS_MAX];
     ev_io offload;
     ev_prepare log;
-    ev_timer beat;  /* heartbeat, rules, draining: every 200 ms */
+    ev_timer beat;  /* heartbeat, rules, draining */
     ev_timer daily; /* partitions, by slot 0 */
     ev_signal term, hup;
 };
@@ -209,14 +210,32 @@ static void on_daily(struct ev_loop *loop, ev_timer *watcher, int events)
     ev_timer_start(loop, watcher);
 }
 
+static void set_beat(struct worker *w, double seconds)
+{
+    ev_timer_stop(w->loop, &w->beat);
+    ev_timer_set(&w->beat, seconds, seconds);
+    ev_timer_start(w->loop, &w->beat);
+}
+
+/* The master is told once; it hears at most one short beat late. */
+static void look_whether_ready(struct worker *w)
+{
+    w->ready = posting_is_ready(w->service.posting) && pg_pool_is_ready(w->service.pool);
+    if (!w->ready)
+        return;
+    __atomic_store_n(&w->word->ready, true, __ATOMIC_RELEASE);
+    if (!w->service.draining)
+        set_beat(w, BEAT_S);
+}
+
 static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct worker *w = watcher->data;
     (void)events;
     __atomic_store_n(&w->word->heartbeat, clock_monotonic(), __ATOMIC_RELAXED);
     rule_keeper_poll(w->rules);
-    if (posting_is_ready(w->service.posting) && pg_pool_is_ready(w->service.pool))
-        __atomic_store_n(&w->word->ready, true, __ATOMIC_RELEASE);
+    if (!w->ready)
+        look_whether_ready(w);
     if (!w->service.draining)
         return;
     bool gone = listener_connections(w->listeners[PUBLIC]) == 0 &&
@@ -228,6 +247,7 @@ static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
 static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
 {
     struct worker *w = watcher->data;
+    (void)loop;
     (void)events;
     if (w->service.draining)
         return;
@@ -235,21 +255,21 @@ static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
     log_message(LOG_INFO, "draining", "no new connections; what runs is finished");
     for (int i = 0; i < LISTENERS; i++)
         listener_drain(w->listeners[i]);
-    ev_timer_stop(loop, &w->beat);
-    ev_timer_set(&w->beat, 0.02, 0.02);
-    ev_timer_start(loop, &w->beat);
+    set_beat(w, SHORT_BEAT_S);
 }
 
-static enum log_level level_of(const char *name)
+static void take_certificates(struct worker *w)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum log_level)i;
-    return LOG_INFO;
+    for (int i = 0; i < LISTENERS; i++) {
+        struct tls_server *tls = make_tls(&w->config, i == OPERATORS);
+        if (tls == NULL)
+            continue; /* the old one goes on; make_tls has said why */
+        listener_set_tls(w->listeners[i], tls);
+        tls_server_release(tls);
+    }
 }
 
-/* Certificate, rates, log level and rules; what else changed counts after a restart. */
+/* Certificate, rates, operators' token, log and rules; what else changed counts after a restart. */
 static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
 {
     struct worker *w = watcher->data;
@@ -258,22 +278,23 @@ static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
     (void)loop;
     (void)events;
     if (!config_read(w->config_path, &fresh, &report)) {
-        log_message(LOG_ERROR, "reload_refused", "%s: %s", report.findings[0].file,
-                    report.findings[0].message);
+        log_message(LOG_ERROR, "reload_refused", "%s:%d: %s", report.findings[0].file,
+                    report.findings[0].line, report.findings[0].message);
         return;
     }
-    const struct gate_settings gate = gate_settings_of(&fresh);
-    gate_set_rates(w->service.gate, &gate);
-    for (int i = 0; i < LISTENERS; i++) {
-        struct tls_server *tls = make_tls(&fresh, i == OPERATORS);
-        if (tls == NULL)
-            continue;
-        listener_set_tls(w->listeners[i], tls);
-        tls_server_release(tls);
-    }
-    rule_keeper_load(w->rules);
-    log_message(LOG_INFO, "reloaded", "certificate, rates, rules");
+    bool taken = config_take_reloadable(&w->config, &fresh);
     config_release(&fresh);
+    if (!taken) {
+        log_message(LOG_ERROR, "reload_refused", "out of memory");
+        return;
+    }
+    const struct gate_settings gate = gate_settings_of(&w->config);
+    gate_set_rates(w->service.gate, &gate);
+    set_service(w);
+    take_certificates(w);
+    config_start_log(&w->config, w->slot);
+    rule_keeper_load(w->rules);
+    log_message(LOG_INFO, "reloaded", "certificate, rates, operators' token, log, rules");
 }
 
 static void start_watchers(struct worker *w)
@@ -281,7 +302,7 @@ static void start_watchers(struct worker *w)
     ev_io_init(&w->offload, on_offload, offload_fd(w->service.offload), EV_READ);
     ev_prepare_init(&w->log, on_log);
     ev_set_priority(&w->log, EV_MINPRI);
-    ev_timer_init(&w->beat, on_beat, 0.02, 0.2);
+    ev_timer_init(&w->beat, on_beat, SHORT_BEAT_S, SHORT_BEAT_S);
     ev_timer_init(&w->daily, on_daily, 0.5, 0.);
     ev_signal_init(&w->term, on_term, SIGTERM);
     ev_signal_init(&w->hup, on_hup, SIGHUP);
@@ -309,17 +330,6 @@ static bool build(struct worker *w, const int *fds)
     return make_listener(w, PUBLIC, fds[PUBLIC]) && make_listener(w, OPERATORS, fds[OPERATORS]);
 }
 
-/* "-": where the master logs. A file that can't be opened any more: there, too. */
-static void start_log(const struct config *config, int slot)
-{
-    bool is_stderr = strcmp(config->log_file, "-") == 0;
-    int fd =
-        is_stderr ? -1 : open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    log_start(fd < 0 ? STDERR_FILENO : fd, level_of(config->log_level), slot);
-    if (fd >= 0)
-        close(fd);
-}
-
 int worker_run(const struct config *config, const char *config_path, int slot, const int *fds,
                struct supervisor_word *word)
 {
@@ -327,7 +337,7 @@ int worker_run(const struct config *config, const char *config_path, int slot, c
     if (w == NULL)
         return 1;
     metrics_enter(slot);
-    start_log(config, slot);
+    config_start_log(config, slot);
     srand((unsigned)getpid());
     signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C reaches us, too: the master says when */
     w->config = *config;

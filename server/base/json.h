@@ -31,8 +31,8 @@ struct json_error {
     bool no_memory;    /* the text may be fine: our own trouble */
 };
 
-/* Parse `text` into the arena. NULL: error filled. `text` needn't outlive the call. The arena grows by about
- * 4 times the text's length, and by 13 times at most, whoever wrote the text. */
+/* Parse `text` into the arena. NULL: error filled. `text` needn't outlive the call. The arena grows
+ * by about 4 times the text's length, and by 13 times at most, whoever wrote the text. */
 const struct json *json_parse(struct slice text, struct arena *arena, struct json_error *error);
 
 enum json_kind json_kind(const struct json *value);

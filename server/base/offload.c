@@ -163,15 +163,17 @@ int offload_fd(const struct offload *offload)
 void offload_collect(struct offload *offload)
 {
     uint64_t count;
-    ssize_t got = read(offload->eventfd, &count, sizeof count);
 
-    (void)got; /* nothing to read: collected already, or called without being told to */
     pthread_mutex_lock(&offload->lock);
 
+    /* Under the lock, as ringing is: what is rung for here is collected here. Nothing to read:
+     * called without being told to. */
+    ssize_t got = read(offload->eventfd, &count, sizeof count);
     struct jobs finished = offload->finished;
 
     offload->finished = (struct jobs){0};
     pthread_mutex_unlock(&offload->lock);
+    (void)got;
 
     struct offload_job *job;
 

@@ -20,6 +20,7 @@
 #define TICK_NS 20000000 /* how long the master may sleep */
 #define HANG_US (10 * CLOCK_SECOND)
 #define SHORT_LIFE_US CLOCK_SECOND
+#define SHORT_LIVES_FREE 5 /* a worker may die so often at once before it has to wait */
 #define BACKOFF_MAX_US (5 * CLOCK_SECOND)
 #define UPGRADE_US (30 * CLOCK_SECOND)
 #define UPGRADE_FD "MOOLAH_UPGRADE_FD"
@@ -29,6 +30,7 @@ struct slot {
     int64_t started;
     int64_t restart_at;
     int64_t backoff;
+    int short_lives; /* in a row */
 };
 
 struct supervisor {
@@ -104,12 +106,13 @@ static void worker_died(struct supervisor *s, int slot, int status)
     log_message(LOG_ERROR, "worker_died", "slot %d: %s %d", slot,
                 WIFSIGNALED(status) ? "signal" : "exit",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    if (!short_lived)
-        dead->backoff = 0;
-    dead->restart_at = now + dead->backoff;
-    dead->backoff = dead->backoff == 0 ? CLOCK_SECOND / 20 : dead->backoff * 2;
+    dead->short_lives = short_lived ? dead->short_lives + 1 : 0;
+    dead->backoff = dead->short_lives < SHORT_LIVES_FREE ? 0
+                    : dead->backoff == 0                 ? CLOCK_SECOND / 20
+                                                         : dead->backoff * 2;
     if (dead->backoff > BACKOFF_MAX_US)
         dead->backoff = BACKOFF_MAX_US;
+    dead->restart_at = now + dead->backoff;
 }
 
 static void reap(struct supervisor *s)
