@@ -47,7 +47,7 @@ static char *grow(struct bytes *bytes, size_t capacity)
 
     char *at = arena_alloc(bytes->arena, capacity + 1);
 
-    if (at != NULL && bytes->length > 0)
+    if (at != NULL && bytes->at != NULL)
         memcpy(at, bytes->at, bytes->length);
     return at;
 }

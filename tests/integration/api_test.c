@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "support/client.h"
@@ -62,10 +63,40 @@ static const char *member(const char *path)
     return out;
 }
 
+/* For the check against openapi.yaml: each call and its answer, a line of JSON each. */
+static void note_exchange(const char *method, const char *path, const char *body)
+{
+    const char *file_name = getenv("MOOLAH_EXCHANGES");
+    FILE *file = file_name == NULL ? NULL : fopen(file_name, "a");
+    struct bytes line;
+    struct json_writer writer;
+    if (file == NULL)
+        return;
+    bytes_init(&line, NULL);
+    json_write_init(&writer, &line);
+    json_write_object(&writer);
+    json_write_key(&writer, "method");
+    json_write_text(&writer, method);
+    json_write_key(&writer, "path");
+    json_write_text(&writer, path);
+    json_write_key(&writer, "request");
+    json_write_text(&writer, body == NULL ? "" : body);
+    json_write_key(&writer, "status");
+    json_write_int(&writer, call.status);
+    json_write_key(&writer, "answer");
+    json_write_string(&writer, (struct slice){call.answer, call.answer_length});
+    json_write_object_end(&writer);
+    fprintf(file, "%.*s\n", (int)line.length, line.at);
+    bytes_release(&line);
+    fclose(file);
+}
+
 static int ask(const char *method, const char *path, const char *token, const char *key,
                const char *body)
 {
-    return client_do(client, &call, method, path, token, key, body);
+    int status = client_do(client, &call, method, path, token, key, body);
+    note_exchange(method, path, body);
+    return status;
 }
 
 static void expect_problem(int status, int expected_status, const char *code)
@@ -516,6 +547,21 @@ static void test_equal_keys_at_once_move_once(void **state)
     assert_int_equal(balance_of(1), before + 11);
 }
 
+static void test_second_factor(void **state)
+{
+    char code[8] = "000000";
+    char body[60];
+    (void)state;
+    assert_int_equal(ask("POST", "/v1/me/totp", tokens[3], NULL, "{}"), 200);
+    assert_int_equal(strlen(member("secret")), 32);
+    snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+    /* one in a million would be right */
+    expect_problem(ask("POST", "/v1/me/totp", tokens[3], NULL, body), 403, "forbidden");
+    assert_int_equal(ask("GET", "/v1/wallets", tokens[3], NULL, NULL), 200);
+    assert_int_equal(ask("DELETE", "/v1/sessions/current", tokens[3], NULL, NULL), 204);
+    expect_problem(ask("GET", "/v1/wallets", tokens[3], NULL, NULL), 401, "unauthenticated");
+}
+
 static void test_log_holds_no_secrets(void **state)
 {
     char command[800];
@@ -574,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_deposits),
         cmocka_unit_test(test_other_wallets),
         cmocka_unit_test(test_equal_keys_at_once_move_once),
+        cmocka_unit_test(test_second_factor),
         cmocka_unit_test(test_log_holds_no_secrets),
         cmocka_unit_test(test_ledger_verifies),
     };

@@ -223,10 +223,11 @@ static void random_string(struct chance *chance, char *text, size_t *length)
 
     *length = 0;
     for (uint64_t left = chance_below(chance, 12); left > 0; left--) {
-        const char *c = characters[chance_below(chance, sizeof characters / sizeof characters[0])];
+        uint64_t which = chance_below(chance, sizeof characters / sizeof characters[0]);
+        struct slice c = slice_of(characters[which]);
 
-        memcpy(text + *length, c, strlen(c));
-        *length += strlen(c);
+        memcpy(text + *length, c.at, c.length);
+        *length += c.length;
     }
 }
 

@@ -184,7 +184,7 @@ static void test_columns_of_forked_workers(void **state)
             metrics_observe(histogram, (uint64_t)i);
             metrics_set(gauge, i);
         }
-        metrics_set(gauge, 10 * (slot + 1));
+        metrics_set(gauge, INT64_C(10) * (slot + 1));
         _exit(0);
     }
     for (int slot = 0; slot < 3; slot++)
