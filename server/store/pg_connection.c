@@ -13,7 +13,7 @@
 #include "store/pg_params.h"
 
 #define RETRY_FIRST_S 0.05
-#define RETRY_MOST_S 2.0
+#define RETRY_MOST_S 0.5 /* money stands still meanwhile */
 #define ASKED_MAX 1024 /* questions and syncs whose answers are on their way */
 
 enum pg_state {
