@@ -25,20 +25,28 @@ static void must(bool good, const char *what)
     abort();
 }
 
-/* A port that is free together with the one above it. */
+static bool is_free(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool is = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return is;
+}
+
+/* The first of STACK_PORTS that are free. Below 32768: what the kernel gives to clients begins
+ * there, and one of those would take a port from under us. */
 static int free_port(void)
 {
-    for (int port = 20000 + getpid() % 20000; port < 60000; port += 2) {
-        bool free_both = true;
-        for (int i = 0; i < 2; i++) {
-            struct sockaddr_in address = {.sin_family = AF_INET,
-                                          .sin_port = htons((uint16_t)(port + i))};
-            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-            int fd = socket(AF_INET, SOCK_STREAM, 0);
-            free_both = free_both && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-            close(fd);
-        }
-        if (free_both)
+    const int first = 10000;
+    const int blocks = (32768 - first) / STACK_PORTS;
+    for (int i = 0; i < blocks; i++) {
+        int port = first + (getpid() + i) % blocks * STACK_PORTS;
+        int free_ones = 0;
+        while (free_ones < STACK_PORTS && is_free(port + free_ones))
+            free_ones++;
+        if (free_ones == STACK_PORTS)
             return port;
     }
     must(false, "no free port");

@@ -7,6 +7,8 @@
 #include <sys/types.h>
 
 #define STACK_USERS 4
+#define STACK_PORTS \
+    40 /* from `port` on these are the test's: two for ci/up, the others for more servers */
 
 struct stack_user {
     char phone[24];
