@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,21 +18,53 @@
 #include "base/memory.h"
 #include "scripting/fee_file.h"
 #include "scripting/fee_rule.h"
+#include "scripting/sandbox.h"
 
+/* Of one file, in the bundle's image. */
 struct file {
-    char name[BUNDLE_NAME_MAX];
+    struct slice name;
     struct slice source;
 };
 
+/* The image is every file in order of names: its name and its content, each behind its length in 8
+ * bytes, big-endian. The hash is over the image. */
 struct bundle {
     int references; /* one thread each */
     uint8_t hash[CRYPTO_HASH_SIZE];
     struct arena arena;
-    struct file *files;
+    struct slice image;
+    struct file files[BUNDLE_FILES_MAX];
     size_t file_count;
-    struct fee_rule *rules;
-    size_t rule_count;
+    struct fee_rule *rules; /* one a file */
 };
+
+/* What a folder holds, on its way to an image. */
+struct folder {
+    int directory;
+    char names[BUNDLE_FILES_MAX][BUNDLE_NAME_MAX];
+    size_t count;
+    struct bytes image;
+    struct bundle_report *report;
+};
+
+/* A message may quote what a file says, and be cut in the middle of a character; it goes to a
+ * terminal and to PostgreSQL. */
+static void make_printable(char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t width = 1;
+        while (width < 4 && width < left && !json_write_is_utf8((struct slice){text, width}))
+            width++;
+        bool control = (unsigned char)text[0] < ' ' || text[0] == 0x7f;
+        if (control || !json_write_is_utf8((struct slice){text, width})) {
+            text[0] = '?';
+            width = 1;
+        }
+        text += width;
+        left -= width;
+    }
+}
 
 void bundle_report_add(struct bundle_report *report, const char *file, int line, int column,
                        const char *format, ...)
@@ -46,6 +79,12 @@ void bundle_report_add(struct bundle_report *report, const char *file, int line,
     va_start(arguments, format);
     vsnprintf(finding->message, sizeof finding->message, format, arguments);
     va_end(arguments);
+    make_printable(finding->message);
+}
+
+bool bundle_report_is_full(const struct bundle_report *report)
+{
+    return report->count == BUNDLE_FINDINGS_MAX;
 }
 
 void bundle_report_write(const struct bundle_report *report, struct bytes *out)
@@ -63,7 +102,7 @@ static bool ends_with(const char *name, const char *tail)
 {
     size_t length = strlen(name);
     size_t tail_length = strlen(tail);
-    return length > tail_length && strcmp(name + length - tail_length, tail) == 0;
+    return length > tail_length && strcasecmp(name + length - tail_length, tail) == 0;
 }
 
 enum interest { FILE_IGNORED, FILE_RULE, FILE_UNKNOWN };
@@ -77,102 +116,132 @@ static enum interest interest_in(const char *name)
     return ends_with(name, ".fee.lua") ? FILE_RULE : FILE_UNKNOWN;
 }
 
-static bool read_whole(int fd, size_t size, struct slice *out, struct arena *arena)
+static void take_entry(struct folder *folder, const char *name)
 {
-    char *at = arena_alloc(arena, size + 1);
-    size_t length = 0;
-    while (at != NULL && length < size) {
-        ssize_t got = read(fd, at + length, size - length);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        length += (size_t)got;
-    }
-    *out = (struct slice){at, length};
-    return at != NULL;
-}
-
-static bool read_file(int directory, struct file *file, struct arena *arena,
-                      struct bundle_report *report)
-{
-    struct stat status;
-    const char *wrong = NULL;
-    int fd = openat(directory, file->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        bundle_report_add(report, file->name, 0, 0, "cannot be read: %s%s", strerror(errno),
-                          errno == ELOOP ? " (links are not followed: copy the file)" : "");
-        return false;
-    }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        wrong = "is no regular file";
-    else if (status.st_size > BUNDLE_FILE_SIZE_MAX)
-        wrong = "is over 256 KiB: rule files are small";
-    else if (!read_whole(fd, (size_t)status.st_size, &file->source, arena))
-        wrong = "out of memory";
-    close(fd);
-    if (wrong != NULL)
-        bundle_report_add(report, file->name, 0, 0, "%s", wrong);
-    return wrong == NULL;
-}
-
-static int compare_files(const void *a, const void *b)
-{
-    const struct file *left = a;
-    const struct file *right = b;
-    return strcmp(left->name, right->name);
-}
-
-static void take_entry(struct bundle *bundle, const char *name, struct bundle_report *report)
-{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "._-";
     enum interest interest = interest_in(name);
     if (interest == FILE_IGNORED)
         return;
     if (interest == FILE_UNKNOWN)
-        bundle_report_add(report, name, 0, 0, "unknown kind of rule file: known is *.fee.lua");
-    else if (bundle->file_count == BUNDLE_FILES_MAX)
-        bundle_report_add(report, name, 0, 0, "more than %d rule files", BUNDLE_FILES_MAX);
+        bundle_report_add(folder->report, name, 0, 0,
+                          "unknown kind of rule file: known is *.fee.lua");
+    else if (name[strspn(name, allowed)] != '\0')
+        bundle_report_add(folder->report, "rules", 0, 0,
+                          "a file name is made of letters, digits, '.', '_' and '-', not '%s'",
+                          name);
     else if (strlen(name) >= BUNDLE_NAME_MAX)
-        bundle_report_add(report, name, 0, 0, "the name is over %d characters",
+        bundle_report_add(folder->report, name, 0, 0, "the name is over %d characters",
                           BUNDLE_NAME_MAX - 1);
+    else if (folder->count == BUNDLE_FILES_MAX)
+        bundle_report_add(folder->report, name, 0, 0, "more than %d rule files", BUNDLE_FILES_MAX);
     else
-        snprintf(bundle->files[bundle->file_count++].name, BUNDLE_NAME_MAX, "%s", name);
+        snprintf(folder->names[folder->count++], BUNDLE_NAME_MAX, "%s", name);
 }
 
-static void read_directory(struct bundle *bundle, const char *directory,
-                           struct bundle_report *report)
+/* -1: errno says why. More than `size` - 1 bytes are not read. */
+static ssize_t read_whole(int fd, char *text, size_t size)
 {
-    DIR *listing = opendir(directory);
+    size_t length = 0;
+    while (length < size) {
+        ssize_t got = read(fd, text + length, size - length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        length += (size_t)got;
+    }
+    return (ssize_t)length;
+}
+
+static const char *fault_of(struct slice text)
+{
+    if (text.length > BUNDLE_FILE_SIZE_MAX)
+        return "is over 32 KiB: rule files are small";
+    if (text.length >= 3 && memcmp(text.at, "\xef\xbb\xbf", 3) == 0)
+        return "begins with a byte order mark: save it as UTF-8 without one";
+    if (memchr(text.at, '\0', text.length) != NULL || !json_write_is_utf8(text))
+        return "is no text in UTF-8";
+    return NULL;
+}
+
+static void add_file(struct folder *folder, const char *name)
+{
+    char text[BUNDLE_FILE_SIZE_MAX + 1];
+    struct stat status;
+    const char *wrong = NULL;
+    ssize_t length = -1;
+    int fd = openat(folder->directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
+        wrong = "is no regular file";
+    else if (fd >= 0)
+        length = read_whole(fd, text, sizeof text);
+    if (wrong == NULL && length < 0)
+        wrong = errno == ELOOP ? "cannot be read: links are not followed, copy the file" : "";
+    else if (wrong == NULL)
+        wrong = fault_of((struct slice){text, (size_t)length});
+    if (wrong == NULL) {
+        bytes_add_be64(&folder->image, strlen(name));
+        bytes_add_text(&folder->image, name);
+        bytes_add_be64(&folder->image, (uint64_t)length);
+        bytes_add(&folder->image, text, (size_t)length);
+    } else if (wrong[0] == '\0') {
+        bundle_report_add(folder->report, name, 0, 0, "cannot be read: %s", strerror(errno));
+    } else {
+        bundle_report_add(folder->report, name, 0, 0, "%s", wrong);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void read_folder(struct folder *folder, const char *path)
+{
+    DIR *listing = opendir(path);
     if (listing == NULL) {
-        bundle_report_add(report, directory, 0, 0, "cannot be read: %s", strerror(errno));
+        bundle_report_add(folder->report, path, 0, 0, "cannot be read: %s", strerror(errno));
         return;
     }
     for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
-        take_entry(bundle, entry->d_name, report);
-    qsort(bundle->files, bundle->file_count, sizeof bundle->files[0], compare_files);
-    for (size_t i = 0; i < bundle->file_count; i++)
-        read_file(dirfd(listing), &bundle->files[i], &bundle->arena, report);
+        take_entry(folder, entry->d_name);
+    qsort(folder->names, folder->count, sizeof folder->names[0], compare_names);
+    folder->directory = dirfd(listing);
+    for (size_t i = 0; i < folder->count && folder->image.length <= BUNDLE_SIZE_MAX; i++)
+        add_file(folder, folder->names[i]);
     closedir(listing);
-    if (bundle->file_count == 0)
-        bundle_report_add(report, directory, 0, 0, "holds no rule file (*.fee.lua)");
+    if (folder->count == 0)
+        bundle_report_add(folder->report, path, 0, 0, "holds no rule file (*.fee.lua)");
+    if (folder->image.length > BUNDLE_SIZE_MAX)
+        bundle_report_add(folder->report, path, 0, 0, "holds over 4 MiB of rule files");
 }
 
-/* SHA-256 over names and contents, each behind its length, in order of names. */
-static bool compute_hash(struct bundle *bundle)
+static struct slice take_text(struct slice *image)
 {
-    struct bytes all;
-    bytes_init(&all, &bundle->arena);
-    for (size_t i = 0; i < bundle->file_count; i++) {
-        const struct file *file = &bundle->files[i];
-        bytes_add_be64(&all, strlen(file->name));
-        bytes_add_text(&all, file->name);
-        bytes_add_be64(&all, file->source.length);
-        bytes_add_slice(&all, file->source);
+    uint64_t length = 0;
+    assert(image->length >= 8);
+    for (int i = 0; i < 8; i++)
+        length = length << 8 | (unsigned char)image->at[i];
+    assert(length <= image->length - 8);
+    struct slice text = {image->at + 8, (size_t)length};
+    *image = (struct slice){text.at + length, image->length - 8 - (size_t)length};
+    return text;
+}
+
+static void unpack(struct bundle *bundle)
+{
+    struct slice rest = bundle->image;
+    while (rest.length > 0) {
+        assert(bundle->file_count < BUNDLE_FILES_MAX);
+        struct file *file = &bundle->files[bundle->file_count++];
+        file->name = take_text(&rest);
+        file->source = take_text(&rest);
     }
-    if (all.failed)
-        return false;
-    crypto_sha256(bytes_view(&all), bundle->hash);
-    return true;
 }
 
 static size_t id_length(const struct fee_rule *rule)
@@ -192,43 +261,72 @@ static void check_pair(const struct fee_rule *a, const struct fee_rule *b,
                           a->file);
 }
 
-static bool compile(struct bundle *bundle, struct bundle_report *report)
+static void compile_file(const struct file *file, struct fee_rule *rule,
+                         struct bundle_report *report)
 {
-    bundle->rules = arena_array(&bundle->arena, bundle->file_count, sizeof bundle->rules[0]);
-    if (bundle->rules == NULL || !compute_hash(bundle)) {
-        bundle_report_add(report, "rules", 0, 0, "out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < bundle->file_count; i++)
-        fee_file_compile(bundle->files[i].name, bundle->files[i].source, &bundle->rules[i], report);
-    if (report->count > 0)
-        return false;
-    bundle->rule_count = bundle->file_count;
-    for (size_t i = 0; i < bundle->rule_count; i++)
-        for (size_t k = 0; k < i; k++)
-            check_pair(&bundle->rules[k], &bundle->rules[i], report);
-    return report->count == 0;
+    char name[BUNDLE_NAME_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)file->name.length, file->name.at);
+    fee_file_compile(name, file->source, rule, report);
 }
 
-struct bundle *bundle_load(const char *directory, struct bundle_report *report)
+static void compile(struct bundle *bundle, struct bundle_report *report)
+{
+    int64_t deadline = sandbox_cpu_us() + BUNDLE_CPU_MAX_US;
+    for (size_t i = 0; i < bundle->file_count && !bundle_report_is_full(report); i++) {
+        if (sandbox_cpu_us() > deadline) {
+            bundle_report_add(report, "rules", 0, 0, "to check them all takes too long");
+            return;
+        }
+        compile_file(&bundle->files[i], &bundle->rules[i], report);
+    }
+    for (size_t i = 0; i < bundle->file_count && report->count == 0; i++)
+        for (size_t k = 0; k < i; k++)
+            check_pair(&bundle->rules[k], &bundle->rules[i], report);
+}
+
+struct bundle *bundle_from_image(struct slice image, struct bundle_report *report)
 {
     struct bundle *bundle = memory_alloc(sizeof *bundle);
     report->count = 0;
     if (bundle == NULL) {
-        bundle_report_add(report, directory, 0, 0, "out of memory");
+        bundle_report_add(report, "rules", 0, 0, "out of memory");
         return NULL;
     }
     bundle->references = 1;
     arena_init(&bundle->arena);
-    bundle->files = arena_array(&bundle->arena, BUNDLE_FILES_MAX, sizeof bundle->files[0]);
-    if (bundle->files == NULL)
-        bundle_report_add(report, directory, 0, 0, "out of memory");
+    bundle->image = arena_copy(&bundle->arena, image);
+    crypto_sha256(bundle->image, bundle->hash);
+    unpack(bundle);
+    bundle->rules = arena_array(&bundle->arena, bundle->file_count, sizeof bundle->rules[0]);
+    if (bundle->image.at == NULL || bundle->rules == NULL)
+        bundle_report_add(report, "rules", 0, 0, "out of memory");
     else
-        read_directory(bundle, directory, report);
-    if (report->count > 0 || !compile(bundle, report)) {
+        compile(bundle, report);
+    if (report->count > 0) {
         bundle_release(bundle);
         return NULL;
     }
+    return bundle;
+}
+
+struct bundle *bundle_load(const char *directory, struct bundle_report *report)
+{
+    struct bundle *bundle = NULL;
+    struct folder *folder = memory_alloc(sizeof *folder);
+    report->count = 0;
+    if (folder == NULL) {
+        bundle_report_add(report, directory, 0, 0, "out of memory");
+        return NULL;
+    }
+    folder->report = report;
+    bytes_init(&folder->image, NULL);
+    read_folder(folder, directory);
+    if (folder->image.failed)
+        bundle_report_add(report, directory, 0, 0, "out of memory");
+    if (report->count == 0)
+        bundle = bundle_from_image(bytes_view(&folder->image), report);
+    bytes_release(&folder->image);
+    memory_free(folder);
     return bundle;
 }
 
@@ -253,7 +351,12 @@ const uint8_t *bundle_hash(const struct bundle *bundle)
 
 size_t bundle_rule_count(const struct bundle *bundle)
 {
-    return bundle->rule_count;
+    return bundle->file_count;
+}
+
+struct slice bundle_image(const struct bundle *bundle)
+{
+    return bundle->image;
 }
 
 const struct fee_rule *bundle_fee_rules(const struct bundle *bundle)
@@ -267,8 +370,11 @@ void bundle_write_files(const struct bundle *bundle, struct bytes *out)
     json_write_init(&writer, out);
     json_write_object(&writer);
     for (size_t i = 0; i < bundle->file_count; i++) {
-        json_write_key(&writer, bundle->files[i].name);
-        json_write_string(&writer, bundle->files[i].source);
+        char name[BUNDLE_NAME_MAX];
+        const struct file *file = &bundle->files[i];
+        snprintf(name, sizeof name, "%.*s", (int)file->name.length, file->name.at);
+        json_write_key(&writer, name);
+        json_write_string(&writer, file->source);
     }
     json_write_object_end(&writer);
 }

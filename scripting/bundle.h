@@ -10,14 +10,17 @@
 #include "base/slice.h"
 
 #define BUNDLE_FILES_MAX 500
-#define BUNDLE_FILE_SIZE_MAX (256 * 1024)
+#define BUNDLE_FILE_SIZE_MAX 32768 /* bytes: what Lua's compiler may take is the square of it */
+#define BUNDLE_SIZE_MAX 4194304    /* of all files together, with their names */
+#define BUNDLE_CPU_MAX_US 1000000  /* for all files together: a worker stands still meanwhile */
 #define BUNDLE_NAME_MAX 64
+#define BUNDLE_PATH_MAX 256
 #define BUNDLE_FINDINGS_MAX 16
 
 /* Something wrong, for people: "rules/transfer.fee.lua:12:5: unknown key 'flatt'; did you mean
  * 'flat'?" */
 struct bundle_finding {
-    char file[BUNDLE_NAME_MAX];
+    char file[BUNDLE_PATH_MAX];
     int line;   /* from 1; 0: the file as a whole */
     int column; /* from 1; 0: unknown */
     char message[200];
@@ -28,8 +31,11 @@ struct bundle_report {
     size_t count; /* more than fit are left out */
 };
 
+/* Printable whatever a file says: a control character or a byte that is no UTF-8 becomes '?'. */
 void bundle_report_add(struct bundle_report *report, const char *file, int line, int column,
                        const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+bool bundle_report_is_full(const struct bundle_report *report);
 
 struct bytes;
 void bundle_report_write(const struct bundle_report *report, struct bytes *out); /* a line each */
@@ -37,9 +43,14 @@ void bundle_report_write(const struct bundle_report *report, struct bytes *out);
 struct bundle;
 
 /* All *.fee.lua of `directory` (its *_test.lua, *.md and hidden files are passed over). Only
- * regular files, no links. NULL: the report says why; nothing else has changed. The reference is
- * the caller's. */
+ * regular files of UTF-8, no links. NULL: the report says why; nothing else has changed. The
+ * reference is the caller's. */
 struct bundle *bundle_load(const char *directory, struct bundle_report *report);
+
+/* The same bundle again, from another's image: the files' names and contents as they are hashed. An
+ * image is bundle_image's, not anybody's bytes: it's trusted to be well-formed. */
+struct bundle *bundle_from_image(struct slice image, struct bundle_report *report);
+struct slice bundle_image(const struct bundle *bundle);
 
 void bundle_retain(struct bundle *bundle);
 void bundle_release(struct bundle *bundle); /* NULL is fine */

@@ -1,5 +1,6 @@
 #include "scripting/fee.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ static void fail(struct fee_decision *decision, const char *what, const char *ru
              rule == NULL ? "" : rule);
 }
 
-/* Exactly one rule applies to any facts: the bundle's check saw to that. */
+/* At most one rule applies to any facts: the bundle's check saw to that. */
 static const struct fee_rule *find(const struct bundle *bundle, const struct fee_facts *facts)
 {
     const struct fee_rule *rules = bundle_fee_rules(bundle);
@@ -25,6 +26,7 @@ static const struct fee_rule *find(const struct bundle *bundle, const struct fee
 void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                struct fee_decision *decision)
 {
+    assert(facts->tier >= 0 && facts->tier <= 3 && facts->amount > 0);
     const struct fee_rule *rule = find(bundle, facts);
     int64_t fee;
     decision->outcome = FEE_OK;

@@ -5,7 +5,6 @@
 #include <lua.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "scripting/locate.h"
 #include "scripting/sandbox.h"
@@ -20,25 +19,34 @@ struct compile {
     struct slice source;
     struct fee_rule *rule;
     struct bundle_report *report;
-    size_t found_before;
-    char code[4]; /* the rule's currency */
-    int slab;     /* the one being read, from 1; 0: none */
+    bool wrong;        /* something was found; the report may be full */
+    char code[4];      /* the rule's currency */
+    const char *table; /* the one being read: "", "applies" or "slabs" */
+    int slab;          /* the one being read, from 1; 0: none */
 };
 
-/* A finding at the place where `key` stands: within slabs, the slab's own. */
+/* A finding at the place where `key` stands in the table being read. */
 static void find_fault(struct compile *c, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void find_fault(struct compile *c, const char *key, const char *format, ...)
 {
     char message[200];
+    char path[100];
     int line;
     int column;
     va_list arguments;
+    c->wrong = true;
+    if (bundle_report_is_full(c->report))
+        return; /* to look for the place takes time */
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    locate_key(c->source, key, 1, &line, &column);
+    if (c->slab > 0)
+        snprintf(path, sizeof path, "slabs.%d.%.60s", c->slab, key);
+    else
+        snprintf(path, sizeof path, "%s%s%.60s", c->table, c->table[0] == '\0' ? "" : ".", key);
+    locate_path(c->source, path, &line, &column);
     if (c->slab > 0)
         bundle_report_add(c->report, c->file, line, column, "slab %d: %s", c->slab, message);
     else
@@ -56,13 +64,18 @@ static int raw_field(lua_State *lua, int table, const char *key)
 static void check_keys(struct compile *c, int table, const char *const *known)
 {
     table = lua_absindex(c->lua, table);
-    for (lua_pushnil(c->lua); lua_next(c->lua, table) != 0; lua_pop(c->lua, 1)) {
+    lua_pushnil(c->lua);
+    for (; lua_next(c->lua, table) != 0; lua_pop(c->lua, 1)) {
+        if (bundle_report_is_full(c->report)) {
+            lua_pop(c->lua, 2);
+            return;
+        }
         const char *key = lua_type(c->lua, -2) == LUA_TSTRING ? lua_tostring(c->lua, -2) : NULL;
         const char *const *at = known;
         while (key != NULL && *at != NULL && strcmp(*at, key) != 0)
             at++;
         if (key == NULL) {
-            find_fault(c, "slabs", "only named keys are known here: key = value");
+            find_fault(c, "", "only named keys are known here: key = value");
         } else if (*at == NULL) {
             const char *near = locate_similar(key, known);
             find_fault(c, key, "unknown key '%.40s'%s%s%s", key,
@@ -136,11 +149,14 @@ static void read_amount(struct compile *c, int table, const char *key, int64_t *
 static void read_rate(struct compile *c, int table, int64_t *out)
 {
     int type = raw_field(c->lua, table, "rate");
-    if (type == LUA_TTABLE && raw_field(c->lua, -1, "ppm") == LUA_TNUMBER &&
-        lua_isinteger(c->lua, -1)) {
-        *out = lua_tointeger(c->lua, -1);
-        if (*out < 0 || *out > FEE_RATE_WHOLE)
+    if (type == LUA_TTABLE) {
+        raw_field(c->lua, -1, "ppm");
+        if (!lua_isinteger(c->lua, -1))
+            find_fault(c, "rate", "rate must be a percentage: pct \"0.90\"");
+        else if (lua_tointeger(c->lua, -1) < 0 || lua_tointeger(c->lua, -1) > FEE_RATE_WHOLE)
             find_fault(c, "rate", "rate must be from 0 to 100 percent");
+        else
+            *out = lua_tointeger(c->lua, -1);
         lua_pop(c->lua, 1);
     } else if (type != LUA_TNIL) {
         find_fault(c, "rate", "rate must be a percentage: pct \"0.90\"");
@@ -148,23 +164,44 @@ static void read_rate(struct compile *c, int table, int64_t *out)
     lua_pop(c->lua, 1);
 }
 
+/* How many members a list has: 1, 2, ... without a gap and nothing else. -1: it's no list, or has
+ * more than `most`. */
+static int list_length(lua_State *lua, int table, int most)
+{
+    int count = 0;
+    lua_Integer last = 0;
+    table = lua_absindex(lua, table);
+    if (lua_type(lua, table) != LUA_TTABLE)
+        return -1;
+    for (lua_pushnil(lua); lua_next(lua, table) != 0; lua_pop(lua, 1)) {
+        lua_Integer key = lua_isinteger(lua, -2) ? lua_tointeger(lua, -2) : 0;
+        if (key < 1 || key > most) {
+            lua_pop(lua, 2);
+            return -1;
+        }
+        count++;
+        last = key > last ? key : last;
+    }
+    return last == count ? count : -1;
+}
+
 static void read_tiers(struct compile *c, int table)
 {
-    int type = raw_field(c->lua, table, "tiers");
     c->rule->tiers = 0xf;
-    if (type == LUA_TTABLE) {
+    if (raw_field(c->lua, table, "tiers") != LUA_TNIL) {
+        int count = list_length(c->lua, -1, 4);
         c->rule->tiers = 0;
-        for (int i = 1; lua_rawgeti(c->lua, -1, i) != LUA_TNIL; i++, lua_pop(c->lua, 1)) {
-            if (!lua_isinteger(c->lua, -1) || lua_tointeger(c->lua, -1) < 0 ||
-                lua_tointeger(c->lua, -1) > 3)
+        for (int i = 1; i <= count; i++, lua_pop(c->lua, 1)) {
+            lua_rawgeti(c->lua, -1, i);
+            lua_Integer tier = lua_isinteger(c->lua, -1) ? lua_tointeger(c->lua, -1) : -1;
+            if (tier < 0 || tier > 3)
                 find_fault(c, "tiers", "tiers are integers from 0 to 3");
             else
-                c->rule->tiers |= 1U << lua_tointeger(c->lua, -1);
+                c->rule->tiers |= 1U << tier;
         }
-        lua_pop(c->lua, 1);
+        if (count < 1)
+            find_fault(c, "tiers", "tiers must be a list like { 0, 1 }");
     }
-    if ((type != LUA_TTABLE && type != LUA_TNIL) || c->rule->tiers == 0)
-        find_fault(c, "tiers", "tiers must be a list like { 0, 1 }");
     lua_pop(c->lua, 1);
 }
 
@@ -180,20 +217,22 @@ static void read_applies(struct compile *c, int table)
         lua_pop(c->lua, 1);
         return;
     }
+    c->table = "applies";
     check_keys(c, -1, known);
     if (read_text(c, -1, "kind", 15, kind) && strcmp(kind, "transfer") != 0)
         find_fault(c, "kind", "kind '%s' has no fees; known is: transfer", kind);
     memcpy(c->rule->kind, kind, sizeof kind);
     char code[4] = "";
-    if (read_text(c, -1, "currency", 3, code))
-        c->rule->currency = currency_parse(slice_of(code));
-    if (c->rule->currency == 0)
+    bool given = read_text(c, -1, "currency", 3, code);
+    c->rule->currency = given ? currency_parse(slice_of(code)) : 0;
+    if (given && c->rule->currency == 0)
         find_fault(c, "currency", "currency must be an ISO 4217 code like \"ZAR\"");
     memcpy(c->code, code, sizeof code);
     bool own = read_bool(c, -1, "own", &own_given);
     c->rule->own = !own_given || own;
     c->rule->other = !own_given || !own;
     read_tiers(c, -1);
+    c->table = "";
     lua_pop(c->lua, 1);
 }
 
@@ -217,14 +256,14 @@ static void read_slab(struct compile *c, int i)
     slab->flat = -1;
     slab->rate = -1;
     if (lua_type(c->lua, -1) != LUA_TTABLE) {
-        find_fault(c, "slabs", "a slab is a table: { upto = ..., flat = ..., rate = ... }");
+        find_fault(c, "", "a slab is a table: { upto = ..., flat = ..., rate = ... }");
     } else {
         check_keys(c, -1, known);
         read_amount(c, -1, "upto", &slab->upto);
         read_amount(c, -1, "flat", &slab->flat);
         read_rate(c, -1, &slab->rate);
         if (slab->flat < 0 && slab->rate < 0)
-            find_fault(c, "slabs", "needs a flat fee, a rate, or both (flat = %s \"0.00\" is free)",
+            find_fault(c, "", "needs a flat fee, a rate, or both (flat = %s \"0.00\" is free)",
                        c->code);
     }
     slab->flat = slab->flat < 0 ? 0 : slab->flat;
@@ -235,24 +274,19 @@ static void read_slab(struct compile *c, int i)
 
 static void read_slabs(struct compile *c, int table)
 {
-    if (raw_field(c->lua, table, "slabs") != LUA_TTABLE) {
-        find_fault(c, "slabs",
-                   "slabs must be a list: { { upto = ..., flat = ... }, { rate = ... } }");
-        lua_pop(c->lua, 1);
-        return;
+    int type = raw_field(c->lua, table, "slabs");
+    int count = list_length(c->lua, -1, FEE_SLABS_MAX);
+    for (int i = 0; i < count; i++, lua_pop(c->lua, 1)) {
+        lua_rawgeti(c->lua, -1, i + 1);
+        read_slab(c, i);
     }
-    int count = 0;
-    for (; count < FEE_SLABS_MAX && lua_rawgeti(c->lua, -1, count + 1) != LUA_TNIL; count++) {
-        read_slab(c, count);
-        lua_pop(c->lua, 1);
-    }
-    if (count < FEE_SLABS_MAX)
-        lua_pop(c->lua, 1);
-    bool too_many = lua_rawlen(c->lua, -1) > FEE_SLABS_MAX;
     lua_pop(c->lua, 1);
     c->rule->slab_count = count;
-    if (count == 0 || too_many)
-        find_fault(c, "slabs", "there must be 1 to %d slabs", FEE_SLABS_MAX);
+    if (type != LUA_TTABLE)
+        find_fault(c, "slabs",
+                   "slabs must be a list: { { upto = ..., flat = ... }, { rate = ... } }");
+    else if (count < 1)
+        find_fault(c, "slabs", "there must be 1 to %d slabs, and nothing else", FEE_SLABS_MAX);
     else if (c->rule->slabs[count - 1].upto != INT64_MAX)
         find_fault(c, "slabs", "the last slab must have no upto, or larger amounts have no price");
 }
@@ -287,7 +321,7 @@ static void read_bounds(struct compile *c, int table)
 static void check_largest(struct compile *c)
 {
     int64_t fee;
-    if (c->report->count == c->found_before && !fee_rule_amount(c->rule, AMOUNT_MAX, &fee))
+    if (!c->wrong && !fee_rule_amount(c->rule, AMOUNT_MAX, &fee))
         find_fault(c, "slabs", "the fee of the largest amount does not fit into 64 bits");
 }
 
@@ -300,7 +334,9 @@ static void read_rule(struct compile *c, int table)
     char owner[64];
     int64_t version = 0;
     check_keys(c, table, known);
-    read_text(c, table, "id", sizeof id - 1, id);
+    if (read_text(c, table, "id", sizeof id - 1, id) &&
+        id[strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-")] != '\0')
+        find_fault(c, "id", "id is made of a-z, 0-9, '.', '_' and '-'");
     read_integer(c, table, "version", 999999, &version);
     read_text(c, table, "owner", sizeof owner - 1, owner);
     snprintf(c->rule->name, sizeof c->rule->name, "%s@%lld", id, (long long)version);
@@ -322,31 +358,27 @@ static int compile_protected(lua_State *lua)
     if (vocabulary_is_fee(lua, -1))
         read_rule(c, 1);
     else
-        bundle_report_add(c->report, c->file, 0, 0, "the file must end in: return fee { ... }");
+        find_fault(c, "", "the file must end in: return fee { ... }");
     return 0;
 }
 
-/* Lua says "file:line: what". */
-static void report_lua(struct compile *c, const char *message)
+static void check_exact(struct compile *c)
 {
-    size_t length = strlen(c->file);
-    int line = 0;
-    const char *what = message;
-    if (strncmp(message, c->file, length) == 0 && message[length] == ':') {
-        char *end;
-        line = (int)strtol(message + length + 1, &end, 10);
-        what = *end == ':' ? end + 1 : end;
-        while (*what == ' ')
-            what++;
-    }
-    bundle_report_add(c->report, c->file, line, line > 0, "%s", what);
+    int line;
+    int column;
+    if (!locate_inexact(c->source, &line, &column))
+        return;
+    c->wrong = true;
+    bundle_report_add(c->report, c->file, line, column,
+                      "rules count in whole numbers: no '/', '^' or fractions; amounts are texts, "
+                      "muldiv(a, b, c, rounding) divides");
 }
 
 bool fee_file_compile(const char *file, struct slice source, struct fee_rule *rule,
                       struct bundle_report *report)
 {
-    struct compile c = {NULL, file, source, rule, report, report->count, "", 0};
-    char message[SANDBOX_MESSAGE_MAX];
+    struct compile c = {NULL, file, source, rule, report, false, "", "", 0};
+    struct sandbox_fault fault;
     struct sandbox *sandbox = sandbox_new();
     memset(rule, 0, sizeof *rule);
     snprintf(rule->file, sizeof rule->file, "%s", file);
@@ -356,14 +388,18 @@ bool fee_file_compile(const char *file, struct slice source, struct fee_rule *ru
     }
     lua_State *lua = sandbox_lua(sandbox);
     lua_pushcfunction(lua, compile_protected);
-    bool good = sandbox_load(sandbox, file, source, message);
+    bool good = sandbox_load(sandbox, source, &fault);
     if (good) {
         sandbox_budget(sandbox, FEE_FILE_INSTRUCTIONS);
         lua_pushlightuserdata(lua, &c);
-        good = sandbox_call(sandbox, 2, 0, message);
+        good = sandbox_call(sandbox, 2, 0, &fault);
     }
-    if (!good)
-        report_lua(&c, message);
+    if (good) {
+        check_exact(&c);
+    } else {
+        c.wrong = true;
+        bundle_report_add(report, file, fault.line, fault.line > 0, "%s", fault.message);
+    }
     sandbox_free(sandbox);
-    return report->count == c.found_before;
+    return !c.wrong;
 }

@@ -1,8 +1,11 @@
 #include "scripting/locate.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define LOCATE_PARTS_MAX 4
 
 /* A walk over the source that knows strings and comments. */
 struct walk {
@@ -95,37 +98,165 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
-/* The word at the walk's place, if an `=` (but no `==`) follows it. Moves behind the word. */
-static bool is_key(struct walk *walk, const char *key)
+/* The word at the walk's place, and whether an `=` (but no `==`) follows it. Moves behind the word.
+ */
+static bool take_key(struct walk *walk, struct slice *word)
 {
     size_t from = walk->at;
     while (more(walk) && is_word(peek(walk, 0)))
         step(walk);
-    struct slice word = {walk->source.at + from, walk->at - from};
+    *word = (struct slice){walk->source.at + from, walk->at - from};
     size_t ahead = 0;
     while (isspace((unsigned char)peek(walk, ahead)))
         ahead++;
-    return slice_equals(word, key) && peek(walk, ahead) == '=' && peek(walk, ahead + 1) != '=';
+    return peek(walk, ahead) == '=' && peek(walk, ahead + 1) != '=';
 }
 
-void locate_key(struct slice source, const char *key, int nth, int *line, int *column)
+/* A path on its way through the braces: `matched` parts of it have been entered. */
+struct trail {
+    struct slice parts[LOCATE_PARTS_MAX];
+    size_t count;
+    size_t matched;
+    size_t depth; /* braces that are open; the one table is the first */
+    long members; /* tables so far in the one that holds the next part */
+    int line;     /* of the last part matched */
+    int column;
+    bool ended; /* the last table entered has closed: what is wanted isn't in it */
+};
+
+static void enter(struct trail *trail, int line, int column)
+{
+    trail->matched++;
+    trail->members = 0;
+    trail->line = line;
+    trail->column = column;
+}
+
+static void on_brace(struct trail *trail, const struct walk *walk, bool opens)
+{
+    if (!opens) {
+        trail->depth -= trail->depth > 0;
+        trail->ended = trail->matched > 0 && trail->depth == trail->matched;
+        return;
+    }
+    trail->depth++;
+    if (trail->depth != trail->matched + 2)
+        return;
+    struct slice part = trail->parts[trail->matched];
+    if (isdigit((unsigned char)part.at[0]) && strtol(part.at, NULL, 10) == ++trail->members)
+        enter(trail, walk->line, (int)(walk->at - walk->line_began) + 1);
+}
+
+static void split(const char *path, struct trail *trail)
+{
+    while (trail->count < LOCATE_PARTS_MAX) {
+        size_t length = strcspn(path, ".");
+        trail->parts[trail->count++] = (struct slice){path, length};
+        if (path[length] == '\0')
+            return;
+        path += length + 1;
+    }
+}
+
+static void walk_trail(struct slice source, struct trail *trail)
 {
     struct walk walk = {.source = source, .line = 1};
-    *line = *column = 0;
-    while (more(&walk)) {
+    while (more(&walk) && !trail->ended && trail->matched < trail->count) {
+        struct slice word;
+        char c = peek(&walk, 0);
         if (skip(&walk))
             continue;
-        if (!is_word(peek(&walk, 0))) {
+        if (!is_word(c)) {
+            if (c == '{' || c == '}')
+                on_brace(trail, &walk, c == '{');
             step(&walk);
             continue;
         }
-        int at_column = (int)(walk.at - walk.line_began) + 1;
-        if (is_key(&walk, key) && --nth == 0) {
-            *line = walk.line;
-            *column = at_column;
-            return;
-        }
+        int column = (int)(walk.at - walk.line_began) + 1;
+        int line = walk.line;
+        if (take_key(&walk, &word) && trail->depth == trail->matched + 1 &&
+            slice_equal(word, trail->parts[trail->matched]))
+            enter(trail, line, column);
     }
+}
+
+/* Anywhere: a table put together from local ones. */
+static void find_key(struct slice source, struct slice key, int *line, int *column)
+{
+    struct walk walk = {.source = source, .line = 1};
+    while (more(&walk)) {
+        struct slice word;
+        if (skip(&walk))
+            continue;
+        *line = walk.line;
+        *column = (int)(walk.at - walk.line_began) + 1;
+        if (!is_word(peek(&walk, 0)))
+            step(&walk);
+        else if (take_key(&walk, &word) && slice_equal(word, key))
+            return;
+    }
+    *line = *column = 0;
+}
+
+void locate_path(struct slice source, const char *path, int *line, int *column)
+{
+    struct trail trail = {.count = 0};
+    split(path, &trail);
+    walk_trail(source, &trail);
+    *line = trail.line;
+    *column = trail.column;
+    if (trail.matched == 0)
+        find_key(source, trail.parts[trail.count - 1], line, column);
+}
+
+/* Lua's own way to read a numeral; moves behind it. True: it is no 64-bit integer. */
+static bool take_fraction(struct walk *walk)
+{
+    size_t from = walk->at;
+    bool hex = peek(walk, 0) == '0' && (peek(walk, 1) | 32) == 'x';
+    char exponent = hex ? 'p' : 'e';
+    bool fraction = false;
+    for (; is_word(peek(walk, 0)) || peek(walk, 0) == '.'; step(walk)) {
+        bool scaled = (peek(walk, 0) | 32) == exponent;
+        fraction = fraction || scaled || peek(walk, 0) == '.';
+        if (scaled && (peek(walk, 1) == '-' || peek(walk, 1) == '+'))
+            step(walk);
+    }
+    int64_t value = 0;
+    for (size_t i = from; !fraction && !hex && i < walk->at; i++)
+        fraction = __builtin_mul_overflow(value, 10, &value) ||
+                   __builtin_add_overflow(value, walk->source.at[i] - '0', &value);
+    return fraction;
+}
+
+/* At something outside strings and comments; moves behind it. */
+static bool take_inexact(struct walk *walk)
+{
+    char c = peek(walk, 0);
+    bool number = isdigit((unsigned char)c) || (c == '.' && isdigit((unsigned char)peek(walk, 1)));
+    if (number)
+        return take_fraction(walk);
+    bool word = is_word(c);
+    bool twice = (c == '/' || c == '.') && peek(walk, 1) == c; /* `//` is exact, `..` joins */
+    do {
+        step(walk);
+    } while (more(walk) && (word ? is_word(peek(walk, 0)) : twice && peek(walk, 0) == c));
+    return !twice && (c == '/' || c == '^');
+}
+
+bool locate_inexact(struct slice source, int *line, int *column)
+{
+    struct walk walk = {.source = source, .line = 1};
+    while (more(&walk)) {
+        if (skip(&walk))
+            continue;
+        *line = walk.line;
+        *column = (int)(walk.at - walk.line_began) + 1;
+        if (take_inexact(&walk))
+            return true;
+    }
+    *line = *column = 0;
+    return false;
 }
 
 /* Levenshtein distance, of short words only. */

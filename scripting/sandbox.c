@@ -6,6 +6,8 @@
 #include <lualib.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "scripting/integers.h"
@@ -15,7 +17,8 @@
 struct sandbox {
     lua_State *lua;
     size_t used;
-    int budget; /* instructions left */
+    int budget;           /* instructions left */
+    int64_t cpu_deadline; /* of this thread's CPU clock, us */
 };
 
 static void *allocate(void *user, void *old, size_t old_size, size_t size)
@@ -40,31 +43,68 @@ static struct sandbox *sandbox_of(lua_State *lua)
     return *(struct sandbox **)lua_getextraspace(lua);
 }
 
-/* Once the budget is spent, every further instruction raises again: nothing that catches one error
- * gets away. */
+static void count(lua_State *lua, lua_Debug *record);
+
+/* From now on every instruction raises: nothing that catches one error gets away. */
+static void stop(lua_State *lua, const char *why)
+{
+    lua_sethook(lua, count, LUA_MASKCOUNT, 1);
+    luaL_where(lua, 0);
+    lua_pushstring(lua, why);
+    lua_concat(lua, 2);
+    lua_error(lua);
+}
+
 static void count(lua_State *lua, lua_Debug *record)
 {
     struct sandbox *sandbox = sandbox_of(lua);
     (void)record;
-    sandbox->budget -= HOOK_EVERY;
-    if (sandbox->budget > 0)
-        return;
-    lua_sethook(lua, count, LUA_MASKCOUNT, 1);
-    luaL_error(lua, "the rule used up its instruction budget");
+    sandbox->budget -= sandbox->budget > 0 ? HOOK_EVERY : 0;
+    if (sandbox->budget <= 0)
+        stop(lua, "the rule used up its instruction budget");
+    if (sandbox_cpu_us() >= sandbox->cpu_deadline)
+        stop(lua, "the rule used up its time");
+}
+
+int64_t sandbox_cpu_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 void sandbox_budget(struct sandbox *sandbox, int instructions)
 {
     sandbox->budget = instructions;
+    sandbox->cpu_deadline = sandbox_cpu_us() + SANDBOX_CPU_MAX_US;
     lua_sethook(sandbox->lua, count, LUA_MASKCOUNT, HOOK_EVERY);
+}
+
+/* Lua's own tostring shows where a table lies: another answer in every process. */
+static int to_text(lua_State *lua)
+{
+    switch (lua_type(lua, 1)) {
+    case LUA_TNIL:
+        lua_pushliteral(lua, "nil");
+        return 1;
+    case LUA_TBOOLEAN:
+        lua_pushstring(lua, lua_toboolean(lua, 1) ? "true" : "false");
+        return 1;
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+        lua_settop(lua, 1);
+        lua_tolstring(lua, 1, NULL);
+        return 1;
+    default:
+        return luaL_error(lua, "a %s has no text", luaL_typename(lua, 1));
+    }
 }
 
 /* What a rule may call: nothing here loops over more than it was given, and nothing allocates more
  * than a message. */
 static void open_allowed(lua_State *lua)
 {
-    static const char *const allowed[] = {"assert", "error",    "ipairs",
-                                          "select", "tostring", "type"};
+    static const char *const allowed[] = {"assert", "error", "ipairs", "select", "type"};
     luaL_requiref(lua, "_G", luaopen_base, 1);
     lua_newtable(lua); /* the globals that rules see */
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -72,6 +112,8 @@ static void open_allowed(lua_State *lua)
         assert(lua_isfunction(lua, -1));
         lua_setfield(lua, -2, allowed[i]);
     }
+    lua_pushcfunction(lua, to_text);
+    lua_setfield(lua, -2, "tostring");
     integers_open(lua);
     lua_pushvalue(lua, -1);
     lua_rawseti(lua, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
@@ -94,7 +136,7 @@ static int build(lua_State *lua)
 struct sandbox *sandbox_new(void)
 {
     struct sandbox *sandbox = memory_alloc(sizeof *sandbox);
-    char message[SANDBOX_MESSAGE_MAX];
+    struct sandbox_fault fault;
     if (sandbox == NULL)
         return NULL;
     sandbox->lua = lua_newstate(allocate, sandbox);
@@ -105,7 +147,7 @@ struct sandbox *sandbox_new(void)
     *(struct sandbox **)lua_getextraspace(sandbox->lua) = sandbox;
     sandbox->budget = INT32_MAX;
     lua_pushcfunction(sandbox->lua, build);
-    if (!sandbox_call(sandbox, 0, 0, message)) {
+    if (!sandbox_call(sandbox, 0, 0, &fault)) {
         sandbox_free(sandbox);
         return NULL;
     }
@@ -130,29 +172,31 @@ size_t sandbox_memory(const struct sandbox *sandbox)
     return sandbox->used;
 }
 
-static void take_message(lua_State *lua, char message[SANDBOX_MESSAGE_MAX])
+/* Lua says "@:LINE: what": a chunk has a short name, because Lua cuts long ones. */
+static bool take_fault(lua_State *lua, struct sandbox_fault *fault)
 {
     const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : NULL;
-    snprintf(message, SANDBOX_MESSAGE_MAX, "%s", text == NULL ? "error object is no string" : text);
+    char *end = NULL;
+    fault->line = 0;
+    if (text == NULL)
+        text = "error object is no string";
+    else if (strncmp(text, "@:", 2) == 0)
+        fault->line = (int)strtol(text + 2, &end, 10);
+    if (end != NULL)
+        text = strncmp(end, ": ", 2) == 0 ? end + 2 : end;
+    snprintf(fault->message, sizeof fault->message, "%s", text);
     lua_pop(lua, 1);
-}
-
-bool sandbox_load(struct sandbox *sandbox, const char *name, struct slice source,
-                  char message[SANDBOX_MESSAGE_MAX])
-{
-    char chunk[128];
-    snprintf(chunk, sizeof chunk, "=%s", name);
-    if (luaL_loadbufferx(sandbox->lua, source.at, source.length, chunk, "t") == LUA_OK)
-        return true;
-    take_message(sandbox->lua, message);
     return false;
 }
 
-bool sandbox_call(struct sandbox *sandbox, int arguments, int results,
-                  char message[SANDBOX_MESSAGE_MAX])
+bool sandbox_load(struct sandbox *sandbox, struct slice source, struct sandbox_fault *fault)
 {
-    if (lua_pcall(sandbox->lua, arguments, results, 0) == LUA_OK)
-        return true;
-    take_message(sandbox->lua, message);
-    return false;
+    return luaL_loadbufferx(sandbox->lua, source.at, source.length, "=@", "t") == LUA_OK ||
+           take_fault(sandbox->lua, fault);
+}
+
+bool sandbox_call(struct sandbox *sandbox, int arguments, int results, struct sandbox_fault *fault)
+{
+    return lua_pcall(sandbox->lua, arguments, results, 0) == LUA_OK ||
+           take_fault(sandbox->lua, fault);
 }

@@ -1,15 +1,23 @@
 #include "scripting/settings.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/memory.h"
 #include "scripting/locate.h"
+#include "scripting/sandbox.h"
 
-#define FILE_MAX (256 * 1024)
+#define FILE_MAX 262144
+#define SECRET_MAX 4096
+#define INSTRUCTIONS 1000000
 #define PART_MAX 64
 
 struct reading {
@@ -26,10 +34,34 @@ static void wrong(struct reading *r, const char *key, const char *format, const 
     int line;
     int column;
     char message[200];
-    const char *last = strrchr(key, '.') == NULL ? key : strrchr(key, '.') + 1;
-    locate_key(r->source, last, 1, &line, &column);
+    locate_path(r->source, key, &line, &column);
     snprintf(message, sizeof message, format, what);
     bundle_report_add(r->report, r->path, line, column, "%s %s", key, message);
+}
+
+/* A whole file, if it's a regular one of less than `size` bytes. NULL, or what is wrong. */
+static const char *read_file(const char *path, char *text, size_t size, size_t *length)
+{
+    struct stat status;
+    const char *fault = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) != 0)
+        fault = strerror(errno);
+    else if (!S_ISREG(status.st_mode))
+        fault = "it is no regular file";
+    for (*length = 0; fault == NULL;) {
+        ssize_t got = read(fd, text + *length, size - *length);
+        if (got < 0 && errno != EINTR)
+            fault = strerror(errno);
+        if (got == 0)
+            break;
+        *length += got < 0 ? 0 : (size_t)got;
+        if (*length == size)
+            fault = "it is too large";
+    }
+    if (fd >= 0)
+        close(fd);
+    return fault;
 }
 
 static int lua_env(lua_State *lua)
@@ -44,40 +76,51 @@ static int lua_env(lua_State *lua)
 /* A secret's file: its text without the last line's end. */
 static int lua_file(lua_State *lua)
 {
-    char text[4096];
+    char text[SECRET_MAX + 1];
+    size_t length;
     const char *path = luaL_checkstring(lua, 1);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return luaL_error(lua, "%s cannot be read", path);
-    size_t length = fread(text, 1, sizeof text, file);
-    fclose(file);
+    const char *fault = read_file(path, text, sizeof text, &length);
+    if (fault != NULL)
+        return luaL_error(lua, "%s cannot be read: %s", path, fault);
     while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
         length--;
     lua_pushlstring(lua, text, length);
+    memory_wipe(text, sizeof text);
     return 1;
 }
 
-static bool store_text(struct reading *r, const struct settings_item *item, lua_State *lua)
+/* The string on top of the stack as a C text; NULL: the report says why. */
+static const char *take_text(struct reading *r, const struct settings_item *item, lua_State *lua)
 {
     size_t length;
-    if (lua_type(lua, -1) != LUA_TSTRING) {
-        wrong(r, item->path, "must be a text%s", "");
-        return false;
-    }
     const char *text = lua_tolstring(lua, -1, &length);
+    if (strlen(text) != length) {
+        wrong(r, item->path, "must be a text without NUL%s", "");
+        return NULL;
+    }
     struct slice copy = arena_copy(r->arena, (struct slice){text, length});
-    *(const char **)(void *)(r->out + item->offset) = copy.at;
-    return copy.at != NULL;
+    if (copy.at == NULL)
+        wrong(r, item->path, "finds no memory%s", "");
+    return copy.at;
+}
+
+static void store_text(struct reading *r, const struct settings_item *item, lua_State *lua)
+{
+    if (lua_type(lua, -1) != LUA_TSTRING)
+        wrong(r, item->path, "must be a text%s", "");
+    else
+        *(const char **)(void *)(r->out + item->offset) = take_text(r, item, lua);
 }
 
 static void store_number(struct reading *r, const struct settings_item *item, lua_State *lua)
 {
     char range[80];
     bool integer = item->kind == SETTINGS_INTEGER;
+    bool good = lua_type(lua, -1) == LUA_TNUMBER && (!integer || lua_isinteger(lua, -1)) &&
+                lua_tonumber(lua, -1) >= item->least && lua_tonumber(lua, -1) <= item->most;
     snprintf(range, sizeof range, "%s from %.15g to %.15g", integer ? "an integer" : "a number",
              item->least, item->most);
-    if (lua_type(lua, -1) != LUA_TNUMBER || (integer && !lua_isinteger(lua, -1)) ||
-        lua_tonumber(lua, -1) < item->least || lua_tonumber(lua, -1) > item->most)
+    if (!good) /* NaN, too */
         wrong(r, item->path, "must be %s", range);
     else if (integer)
         *(int64_t *)(void *)(r->out + item->offset) = lua_tointeger(lua, -1);
@@ -85,19 +128,38 @@ static void store_number(struct reading *r, const struct settings_item *item, lu
         *(double *)(void *)(r->out + item->offset) = lua_tonumber(lua, -1);
 }
 
+/* 1, 2, ... without a gap, nothing else, all of them texts. */
+static bool is_list(lua_State *lua)
+{
+    lua_Integer count = 0;
+    lua_Integer last = 0;
+    if (lua_type(lua, -1) != LUA_TTABLE)
+        return false;
+    for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1)) {
+        lua_Integer key = lua_isinteger(lua, -2) ? lua_tointeger(lua, -2) : 0;
+        if (key < 1 || lua_type(lua, -1) != LUA_TSTRING) {
+            lua_pop(lua, 2);
+            return false;
+        }
+        count++;
+        last = key > last ? key : last;
+    }
+    return last == count;
+}
+
 static void store_list(struct reading *r, const struct settings_item *item, lua_State *lua)
 {
-    if (lua_type(lua, -1) != LUA_TTABLE) {
+    if (!is_list(lua)) {
         wrong(r, item->path, "must be a list of texts: { %s }", "\"...\"");
         return;
     }
     size_t count = lua_rawlen(lua, -1);
     const char **list = arena_array(r->arena, count + 1, sizeof list[0]);
+    if (list == NULL)
+        wrong(r, item->path, "finds no memory%s", "");
     for (size_t i = 0; list != NULL && i < count; i++) {
-        if (lua_rawgeti(lua, -1, (lua_Integer)i + 1) != LUA_TSTRING)
-            wrong(r, item->path, "must be a list of texts: { %s }", "\"...\"");
-        else
-            list[i] = arena_copy(r->arena, slice_of(lua_tostring(lua, -1))).at;
+        lua_rawgeti(lua, -1, (lua_Integer)i + 1);
+        list[i] = take_text(r, item, lua);
         lua_pop(lua, 1);
     }
     *(const char ***)(void *)(r->out + item->offset) = list;
@@ -160,9 +222,11 @@ static void read_default(struct reading *r, const struct settings_item *item, lu
 }
 
 /* 0: no such path; 1: a table on the way to one; 2: a setting. */
-static int known(const struct reading *r, const char *path)
+static int known(const struct reading *r, const char *path, const char *key)
 {
     size_t length = strlen(path);
+    if (strchr(key, '.') != NULL)
+        return 0; /* ["listen.public"] = ... is read by nobody */
     for (const struct settings_item *item = r->items; item->path != NULL; item++) {
         if (strcmp(item->path, path) == 0)
             return 2;
@@ -193,7 +257,7 @@ static void check_table(struct reading *r, lua_State *lua, const char *prefix)
     for (lua_pushnil(lua); lua_next(lua, -2) != 0; lua_pop(lua, 1)) {
         const char *key = lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : "[...]";
         snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".", key);
-        int is = known(r, path);
+        int is = known(r, path, key);
         if (is == 0)
             suggest(r, path);
         else if (is == 1 && lua_type(lua, -1) != LUA_TTABLE)
@@ -234,55 +298,42 @@ static int read_protected(lua_State *lua)
 
 static bool load_file(struct reading *r)
 {
-    FILE *file = fopen(r->path, "re");
+    size_t length;
     char *text = arena_alloc(r->arena, FILE_MAX);
-    if (file == NULL || text == NULL) {
-        bundle_report_add(r->report, r->path, 0, 0, "cannot be read");
-        if (file != NULL)
-            fclose(file);
+    const char *fault =
+        text == NULL ? "out of memory" : read_file(r->path, text, FILE_MAX, &length);
+    if (fault != NULL) {
+        bundle_report_add(r->report, r->path, 0, 0, "cannot be read: %s", fault);
         return false;
     }
-    r->source = (struct slice){text, fread(text, 1, FILE_MAX, file)};
-    fclose(file);
+    r->source = (struct slice){text, length};
     return true;
-}
-
-/* "path:line: what" becomes a finding. */
-static void report_lua(struct reading *r, const char *message)
-{
-    size_t length = strlen(r->path);
-    int line = 0;
-    if (strncmp(message, r->path, length) == 0 && message[length] == ':') {
-        char *end;
-        line = (int)strtol(message + length + 1, &end, 10);
-        message = *end == ':' ? end + 1 + (end[1] == ' ') : end;
-    }
-    bundle_report_add(r->report, r->path, line, line > 0, "%s", message);
 }
 
 bool settings_read(const char *path, const struct settings_item *items, void *out,
                    struct arena *arena, struct bundle_report *report)
 {
     struct reading r = {path, items, out, arena, report, {NULL, 0}};
-    char chunk[512];
+    struct sandbox_fault fault;
     report->count = 0;
     if (!load_file(&r))
         return false;
-    lua_State *lua = luaL_newstate();
-    if (lua == NULL) {
+    struct sandbox *sandbox = sandbox_new();
+    if (sandbox == NULL) {
         bundle_report_add(report, path, 0, 0, "out of memory");
         return false;
     }
-    snprintf(chunk, sizeof chunk, "=%s", path);
+    lua_State *lua = sandbox_lua(sandbox);
     lua_pushcfunction(lua, read_protected);
-    bool good = luaL_loadbufferx(lua, r.source.at, r.source.length, chunk, "t") == LUA_OK;
+    bool good = sandbox_load(sandbox, r.source, &fault);
     if (good) {
+        sandbox_budget(sandbox, INSTRUCTIONS);
         lua_pushlightuserdata(lua, &r);
-        good = lua_pcall(lua, 2, 0, 0) == LUA_OK;
+        good = sandbox_call(sandbox, 2, 0, &fault);
     }
     if (!good)
-        report_lua(&r, lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "broken");
-    lua_close(lua);
+        bundle_report_add(report, path, fault.line, fault.line > 0, "%s", fault.message);
+    sandbox_free(sandbox);
     return report->count == 0;
 }
 

@@ -1,7 +1,7 @@
 /* The configuration: a Lua file that returns one table, read into a C struct by a static list of
  * what is known. All that is wrong is said at once, with file and line. The file can do nothing but
- * compute: env "NAME" reads the environment, file "PATH" a secret from a file; nothing else is
- * there. */
+ * compute, in a sandbox: env "NAME" reads the environment, file "PATH" a secret of at most 4 KiB
+ * from a regular file; there is no other way out. */
 #ifndef SCRIPTING_SETTINGS_H
 #define SCRIPTING_SETTINGS_H
 

@@ -4,12 +4,15 @@
 #include <lua.h>
 
 #define LAST_FEE "moolah.fee"
+#define DECIMAL_MAX \
+    40 /* characters: 64 bits, their point, and zeros that somebody likes in front */
 
 bool vocabulary_decimal(struct slice text, int digits, int64_t *out)
 {
     int64_t value = 0;
     int decimals = -1; /* none yet */
-    if (text.length == 0 || text.at[0] == '.' || text.at[text.length - 1] == '.')
+    if (text.length == 0 || text.length > DECIMAL_MAX || text.at[0] == '.' ||
+        text.at[text.length - 1] == '.')
         return false;
     for (size_t i = 0; i < text.length; i++) {
         char c = text.at[i];
@@ -82,8 +85,9 @@ static int make_fee(lua_State *lua)
 /* An unknown global: a currency, or a mistake. */
 static int find_global(lua_State *lua)
 {
-    const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
-    if (currency_parse(slice_of(name)) == 0)
+    size_t length = 1;
+    const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tolstring(lua, 2, &length) : "?";
+    if (currency_parse((struct slice){name, length}) == 0)
         return luaL_error(lua, "'%s' is not a word of rule files", name);
     lua_pushvalue(lua, 2);
     lua_pushcclosure(lua, make_amount, 1);

@@ -132,8 +132,7 @@ static void wrong(const struct place *at, const char *key, const char *format, .
         length = fread(text, 1, SOURCE_MAX, file);
         fclose(file);
     }
-    const char *last = strrchr(key, '.') == NULL ? key : strrchr(key, '.') + 1;
-    locate_key((struct slice){text, length}, last, 1, &line, &column);
+    locate_path((struct slice){text, length}, key, &line, &column);
     bundle_report_add(at->report, at->path, line, column, "%s %s", key, message);
 }
 
