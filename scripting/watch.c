@@ -3,7 +3,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
+
+enum { NEVER_LOOKED, NO_FOLDER, FOLDER };
 
 /* FNV-1a, 64 bits. */
 static uint64_t mix(uint64_t hash, const void *data, size_t length)
@@ -29,10 +32,10 @@ static uint64_t entry_signature(int directory, const char *name)
 /* The entries' sum: their order in the folder doesn't matter. */
 static uint64_t signature(const char *directory)
 {
-    uint64_t sum = 1;
+    uint64_t sum = FOLDER;
     DIR *listing = opendir(directory);
     if (listing == NULL)
-        return 0;
+        return NO_FOLDER;
     for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
         if (entry->d_name[0] != '.')
             sum += entry_signature(dirfd(listing), entry->d_name);
@@ -45,13 +48,13 @@ bool watch_poll(struct watch *watch, const char *directory)
     uint64_t now = signature(directory);
     bool stayed = now == watch->seen;
     watch->seen = now;
-    if (!watch->started) {
-        watch->started = true;
-        watch->settled = now;
-        return false;
-    }
     if (!stayed || now == watch->settled)
         return false;
     watch->settled = now;
     return true;
+}
+
+bool watch_is_settled(const struct watch *watch, const char *directory)
+{
+    return signature(directory) == watch->settled;
 }

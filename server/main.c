@@ -14,6 +14,7 @@
 #include "config.h"
 #include "net/tls.h"
 #include "ops/supervisor.h"
+#include "rule_keeper.h"
 #include "scripting/bundle.h"
 #include "version.h"
 #include "worker.h"
@@ -149,8 +150,8 @@ static int serve(struct startup *startup, char **argv)
         .may_reload = may_reload,
         .ready = ready,
     };
-    if (!metrics_start((int)c->workers + 1)) {
-        fprintf(stderr, "moolahd: no shared memory for metrics\n");
+    if (!metrics_start((int)c->workers + 1) || !rule_keeper_start(c->rules)) {
+        fprintf(stderr, "moolahd: no shared memory for metrics and rules\n");
         return 1;
     }
     worker_register_metrics();

@@ -326,7 +326,6 @@ static bool build(struct worker *w, const int *fds)
     w->rules = rule_keeper_new(&rules);
     if (w->rules == NULL)
         return false;
-    rule_keeper_load(w->rules);
     return make_listener(w, PUBLIC, fds[PUBLIC]) && make_listener(w, OPERATORS, fds[OPERATORS]);
 }
 

@@ -14,7 +14,7 @@ static const struct pg_statement make_partitions = {"upkeep_make_partitions",
 static const struct pg_statement note_rules = {
     "upkeep_note_rules",
     "with bundle as (insert into rule_bundles (hash, files, first_seen) "
-    "select $5::bytea, $6::text, $1::timestamptz where $5::bytea is not null and $4::boolean "
+    "select $5::bytea, $6::text, $1::timestamptz where $5::bytea is not null "
     "on conflict do nothing), "
     "swept as (delete from rule_loads where server = $2::text and slot = $3::smallint and id < "
     "(select min(id) from (select id from rule_loads where server = $2::text and "
@@ -47,9 +47,10 @@ bool upkeep_make_partitions(struct pg_pool *pool)
 
 static void on_noted(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
-    (void)owner;
+    bool *failed = owner;
     (void)rows;
-    if (outcome != PG_OK)
+    *failed = outcome != PG_OK;
+    if (*failed)
         log_message(LOG_WARN, "rule_load_not_noted", "moolah rules status may be behind");
 }
 
@@ -66,7 +67,7 @@ bool upkeep_note_rules(struct pg_pool *pool, const struct upkeep_rule_load *load
     pg_params_text(&params, (struct slice){(const char *)load->hash, load->hash == NULL ? 0 : 32});
     pg_params_text(&params, load->files);
     pg_params_text(&params, load->findings);
-    bool asked = pg_pool_ask(pool, &note_rules, &params, on_noted, NULL);
+    bool asked = pg_pool_ask(pool, &note_rules, &params, on_noted, load->failed);
     arena_release(&arena);
     return asked;
 }

@@ -24,6 +24,7 @@ struct upkeep_rule_load {
     const uint8_t *hash;   /* 32 bytes: the bundle that serves from now on; NULL: none */
     struct slice files;    /* JSON of that bundle */
     struct slice findings; /* why the new one was not accepted */
+    bool *failed;          /* set when it turns out so; must stay where it is until then */
 };
 
 bool upkeep_note_rules(struct pg_pool *pool, const struct upkeep_rule_load *load);
