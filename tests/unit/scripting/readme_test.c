@@ -1,0 +1,144 @@
+/* What rules/README.md shows is true: its rules are good together, and cost what it says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "scripting/bundle.h"
+#include "scripting/fee.h"
+#include "tests/unit/scripting/folder.h"
+
+enum { EXAMPLES = 2 };
+
+static struct bytes examples[EXAMPLES];
+
+/* Every ```lua block. */
+static int begin(void **state)
+{
+    char line[1000];
+    int count = 0;
+    bool inside = false;
+    FILE *file = fopen(MOOLAH_SOURCE_DIR "/rules/README.md", "re");
+
+    (void)state;
+    for (int i = 0; i < EXAMPLES; i++)
+        bytes_init(&examples[i], NULL);
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        bool fence = strncmp(line, "```", 3) == 0;
+
+        if (inside && !fence && count <= EXAMPLES)
+            bytes_add_text(&examples[count - 1], line);
+        inside = fence ? strcmp(line, "```lua\n") == 0 : inside;
+        count += fence && inside;
+    }
+    return file == NULL || fclose(file) != 0 || count != EXAMPLES;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < EXAMPLES; i++)
+        bytes_release(&examples[i]);
+    return 0;
+}
+
+static int64_t price(const struct bundle *bundle, int64_t amount, int tier)
+{
+    const struct fee_facts facts = {"transfer", amount, CURRENCY_ZAR, tier, false};
+    struct fee_decision decision;
+
+    fee_price(bundle, &facts, &decision);
+    assert_int_equal(decision.outcome, FEE_OK);
+    return decision.total;
+}
+
+static struct bundle *load(const struct folder *folder)
+{
+    struct bundle_report report;
+    struct bundle *bundle = bundle_load(folder->path, &report);
+
+    if (bundle == NULL)
+        print_error("%s:%d: %s\n", report.findings[0].file, report.findings[0].line,
+                    report.findings[0].message);
+    assert_non_null(bundle);
+    return bundle;
+}
+
+static void test_the_examples(void **state)
+{
+    (void)state;
+    struct folder folder;
+
+    folder_make(&folder);
+    folder_put_bytes(&folder, "a.fee.lua", examples[0].at, examples[0].length);
+    folder_put_bytes(&folder, "b.fee.lua", examples[1].at, examples[1].length);
+
+    struct bundle *bundle = load(&folder);
+
+    assert_int_equal(price(bundle, 12345, 0), 271);
+    assert_int_equal(price(bundle, 150000, 3), 200);
+    assert_int_equal(price(bundle, 1000000, 3), 1000);
+    bundle_release(bundle);
+
+    bytes_add_char(&examples[0], '\0');
+
+    char *mode = strstr(examples[0].at, "mode = \"whole\",");
+
+    assert_non_null(mode);
+
+    struct bytes other;
+
+    bytes_init(&other, NULL);
+    bytes_add(&other, examples[0].at, (size_t)(mode - examples[0].at));
+    bytes_add_text(&other, "mode = \"graduated\",");
+    bytes_add_text(&other, mode + strlen("mode = \"whole\","));
+    folder_put_bytes(&folder, "a.fee.lua", other.at, other.length);
+    bundle = load(&folder);
+    assert_int_equal(price(bundle, 12345, 0), 431);
+    bundle_release(bundle);
+    bytes_release(&other);
+    folder_remove(&folder);
+}
+
+/* Every key of a rule is explained. */
+static void test_all_keys_are_there(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"`id`",
+                                       "`version`",
+                                       "`owner`",
+                                       "`applies.kind`",
+                                       "`applies.currency`",
+                                       "`applies.own`",
+                                       "`slabs`",
+                                       "`mode`",
+                                       "`minimum`",
+                                       "`applies.tiers`",
+                                       "`cap`",
+                                       "`rounding`",
+                                       "`upto`",
+                                       "`flat`",
+                                       "`rate`",
+                                       "`may_exceed_amount`"};
+    static char text[32768];
+    FILE *file = fopen(MOOLAH_SOURCE_DIR "/rules/README.md", "re");
+
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        assert_non_null(strstr(text, keys[i]));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_examples),
+        cmocka_unit_test(test_all_keys_are_there),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
