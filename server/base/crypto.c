@@ -151,6 +151,10 @@ bool crypto_base64url_decode(struct slice text, void *data, size_t length)
 {
     size_t decoded;
 
+    /* libsodium 1.0.18 takes every byte from 0x80 on for a '_'. */
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)text.at[i] >= 0x80)
+            return false;
     /* Without an `end` to fill, it fails on anything left over. */
     return sodium_base642bin(data, length, text.length == 0 ? "" : text.at, text.length, NULL,
                              &decoded, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&

@@ -204,6 +204,16 @@ static void test_base64url_is_strict(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(crypto_base64url_decode(slice_of(wrong[i]), back, 2));
     assert_false(crypto_base64url_decode(SLICE("Zh"), back, 1)); /* bits left over */
+
+    /* Each byte value in the alphabet's place: 64 of them are in it. */
+    int accepted = 0;
+
+    for (int byte = 0; byte < 256; byte++) {
+        const char text[4] = {'Z', (char)byte, 'A', 'A'};
+
+        accepted += crypto_base64url_decode((struct slice){text, 4}, back, 3);
+    }
+    assert_int_equal(accepted, 64);
     assert_true(crypto_base64url_decode((struct slice){NULL, 0}, back, 0));
 }
 
