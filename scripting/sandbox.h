@@ -19,7 +19,7 @@
 struct lua_State;
 struct sandbox;
 
-#define SANDBOX_MEMORY_MAX (8 * 1024 * 1024)
+#define SANDBOX_MEMORY_MAX 8388608
 #define SANDBOX_CPU_MAX_US 100000
 #define SANDBOX_MESSAGE_MAX 256
 
