@@ -11,6 +11,36 @@ static struct request *request_of(struct session *session, int32_t stream_id)
     return nghttp2_session_get_stream_user_data(session->ng, stream_id);
 }
 
+/* A frame that comes for a stream already reset is no fault of the peer's: it couldn't know. */
+static void note_reset(struct session *session, int32_t stream_id)
+{
+    if (stream_id > session->reset_id)
+        session->reset_id = stream_id;
+}
+
+/* Streams are opened in rising order and not used after their end (RFC 9113, 5.1 and 5.1.1).
+ * nghttp2 ignores such frames, because it can't tell them from late ones; reset_id can. */
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+{
+    struct session *session = user;
+    bool opens = hd->type == NGHTTP2_HEADERS;
+    if ((!opens && hd->type != NGHTTP2_DATA) || hd->stream_id % 2 == 0)
+        return 0;
+    if (hd->stream_id > session->newest_id) {
+        if (opens)
+            session->newest_id = hd->stream_id;
+        return 0;
+    }
+    nghttp2_stream *stream = nghttp2_session_find_stream(ng, hd->stream_id);
+    nghttp2_stream_proto_state state =
+        stream == NULL ? NGHTTP2_STREAM_STATE_IDLE : nghttp2_stream_get_state(stream);
+    bool over = state == NGHTTP2_STREAM_STATE_IDLE || state == NGHTTP2_STREAM_STATE_CLOSED;
+    if (over && hd->stream_id > session->reset_id)
+        session_break(session, opens && state == NGHTTP2_STREAM_STATE_IDLE ? NGHTTP2_PROTOCOL_ERROR
+                                                                           : NGHTTP2_STREAM_CLOSED);
+    return 0;
+}
+
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct session *session = user;
@@ -124,6 +154,22 @@ static bool take_header(struct request *request, struct slice name, struct slice
     return true;
 }
 
+/* Every header's name and value, and 32 more as RFC 9113 counts, trailers too: a few bytes of HPACK
+ * can stand for many. False: past the limit. */
+static bool count_header(struct session *session, struct request *request, size_t length)
+{
+    uint32_t limit = session->limits.header_bytes_max;
+    request->header_bytes += (uint32_t)length + 32;
+    if (request->header_bytes <= limit)
+        return true;
+    if (request->fault != REQUEST_HEADERS_TOO_LARGE)
+        session_glitch(session, 5);
+    request->fault = REQUEST_HEADERS_TOO_LARGE;
+    if (request->header_bytes > 8 * limit)
+        session_break(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return false;
+}
+
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
                      void *user)
@@ -132,13 +178,10 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct request *request = request_of(session, frame->hd.stream_id);
     (void)ng;
     (void)flags;
-    if (request == NULL || request->complete)
+    if (request == NULL)
         return 0;
-    request->header_bytes += (uint32_t)(name_length + value_length + 32); /* as RFC 9113 counts */
-    if (request->header_bytes > session->limits.header_bytes_max) {
-        request->fault = REQUEST_HEADERS_TOO_LARGE;
-        return 0;
-    }
+    if (!count_header(session, request, name_length + value_length))
+        return session->broken ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0; /* trailers */
     bool taken = take_header(request, (struct slice){(const char *)name, name_length},
@@ -146,11 +189,29 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     return taken ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+/* nghttp2 would leave out a field with characters it may not have; RFC 9113, 8.2.1 calls the whole
+ * request malformed. */
+static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+                             size_t name_length, const uint8_t *value, size_t value_length,
+                             uint8_t flags, void *user)
+{
+    (void)ng;
+    (void)frame;
+    (void)name;
+    (void)name_length;
+    (void)value;
+    (void)value_length;
+    (void)flags;
+    (void)user;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
 static void complete(struct session *session, struct request *request)
 {
     if (request->complete)
         return;
     request->complete = true;
+    request->expires = INT64_MAX; /* waits for our answers to be read: those have deadlines */
     session->ready++;
 }
 
@@ -195,8 +256,12 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         take_ping(session, frame);
         break;
     case NGHTTP2_SETTINGS:
+        session->greeted = true;
+        session_glitch(session, 1);
+        break;
     case NGHTTP2_PRIORITY:
     case NGHTTP2_RST_STREAM:
+    case NGHTTP2_GOAWAY:
         session_glitch(session, 1);
         break;
     default:
@@ -214,9 +279,10 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
     (void)flags;
     if (request == NULL || request->complete)
         return 0;
+    bool fits = length <= session->limits.body_bytes_max - request->body.length;
     bytes_add(&request->body, data, length);
     if (request->body.failed) {
-        request->fault = REQUEST_BODY_TOO_LARGE;
+        request->fault = fits ? REQUEST_NO_MEMORY : REQUEST_BODY_TOO_LARGE;
         complete(session, request);
     }
     return 0;
@@ -228,8 +294,11 @@ static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t code
     struct request *request = request_of(session, stream_id);
     (void)ng;
     (void)code;
-    if (request != NULL)
-        session_unlink(session, request);
+    if (request == NULL)
+        return 0;
+    if (request->complete && !request->served)
+        session->ready--;
+    session_unlink(session, request);
     return 0;
 }
 
@@ -237,24 +306,34 @@ static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t code
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
     (void)ng;
-    (void)frame;
     (void)error;
+    note_reset(user, frame->hd.stream_id);
     session_glitch(user, 5);
     return 0;
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
-    (void)ng;
-    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+    int32_t id = frame->hd.stream_id;
+    bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    /* answered before the request had ended: the peer needn't send the rest (RFC 9113, 8.1) */
+    if (ends && nghttp2_session_get_stream_remote_close(ng, id) == 0)
+        nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+    if (frame->hd.type != NGHTTP2_RST_STREAM)
+        return 0;
+    note_reset(user, id);
+    if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
         session_glitch(user, 2);
     return 0;
 }
 
 void intake_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/inet.h"
 #include "base/uuid.h"
+#include "http/response.h"
 
 struct flow;
 struct route;
@@ -35,25 +36,11 @@ enum request_fault {
     REQUEST_FINE,
     REQUEST_HEADERS_TOO_LARGE, /* 431 */
     REQUEST_BODY_TOO_LARGE,    /* 413 */
-    REQUEST_MALFORMED          /* 400: a header that counts came twice */
+    REQUEST_MALFORMED,         /* 400: a header that counts came twice */
+    REQUEST_NO_MEMORY          /* 503: its body could not be kept */
 };
 
 #define REQUEST_PARAMETERS_MAX 2
-#define RESPONSE_HEADERS_MAX 16
-
-struct response_header {
-    struct slice name; /* lower case */
-    struct slice value;
-};
-
-struct response {
-    int status;
-    const char *content_type; /* NULL: no body */
-    struct slice body;        /* in the request's arena or static */
-    struct response_header headers[RESPONSE_HEADERS_MAX];
-    size_t header_count;
-    const char *code; /* the problem's code, for log and metrics; NULL: none */
-};
 
 struct request {
     struct arena arena;
@@ -111,12 +98,6 @@ void request_answer(struct request *request);
 
 /* For http/ only: the request's deadline has passed: 503, while its flow goes on. */
 void request_answer_timeout(struct request *request);
-
-/* Add a header; name and value must live as long as the request (literals, or its arena). */
-void response_header_add(struct request *request, const char *name, struct slice value);
-
-/* The response is `body` as application/json. */
-void response_json(struct request *request, int status, struct slice body);
 
 /* A value from the query: the first `name`, percent-decoded into the arena. False: absent. `*bad`
  * when its encoding is broken. */

@@ -1,5 +1,6 @@
 /* Answers on their way out: request_answer and the body's bytes. */
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "http/problem.h"
@@ -19,17 +20,14 @@ static ssize_t read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *out, s
     struct session *session = user;
     struct request *request = source->ptr;
     size_t take = request->unsent.length < length ? request->unsent.length : length;
+    (void)ng;
+    (void)stream_id;
     memcpy(out, request->unsent.at, take);
     request->unsent.at += take;
     request->unsent.length -= take;
     session->output_bytes -= take;
-    request->expires = session->now + session->limits.unread_timeout_us;
-    if (request->unsent.length > 0)
-        return (ssize_t)take;
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    /* answered before the request had ended: the peer needn't send the rest (RFC 9113, 8.1) */
-    if (nghttp2_session_get_stream_remote_close(ng, stream_id) == 0)
-        nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
+    if (request->unsent.length == 0)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)take;
 }
 
@@ -41,48 +39,54 @@ static bool has_header(const struct response *response, const char *name)
     return false;
 }
 
-/* Numbers as text in the request's arena. */
-static struct slice number_text(struct request *request, uint64_t number)
-{
-    struct bytes text;
-    bytes_init(&text, &request->arena);
-    bytes_add_uint(&text, number);
-    return text.failed ? SLICE("0") : bytes_view(&text);
-}
-
-static size_t make_headers(struct request *request, nghttp2_nv headers[HEADERS_OUT_MAX])
-{
-    struct response *response = &request->response;
-    size_t count = 0;
+/* What headers are made from; nghttp2 copies them. */
+struct header_texts {
     char id[UUID_TEXT_MAX];
-    uuid_format(&request->id, "req_", id);
-    struct slice id_text = arena_copy(&request->arena, slice_of(id));
-    headers[count++] = field(SLICE(":status"), number_text(request, (uint64_t)response->status));
+    char status[12];
+    char length[24];
+};
+
+static size_t make_headers(const struct request *request, struct header_texts *texts,
+                           nghttp2_nv headers[HEADERS_OUT_MAX])
+{
+    const struct response *response = &request->response;
+    size_t count = 0;
+    uuid_format(&request->id, "req_", texts->id);
+    snprintf(texts->status, sizeof texts->status, "%d", response->status);
+    snprintf(texts->length, sizeof texts->length, "%zu", response->body.length);
+    headers[count++] = field(SLICE(":status"), slice_of(texts->status));
     if (response->content_type != NULL)
         headers[count++] = field(SLICE("content-type"), slice_of(response->content_type));
     if (response->status != 204 && response->status != 304)
-        headers[count++] =
-            field(SLICE("content-length"), number_text(request, response->body.length));
+        headers[count++] = field(SLICE("content-length"), slice_of(texts->length));
     if (!has_header(response, "cache-control"))
         headers[count++] = field(SLICE("cache-control"), SLICE("no-store"));
-    headers[count++] = field(SLICE("x-request-id"), id_text);
+    headers[count++] = field(SLICE("x-request-id"), slice_of(texts->id));
     headers[count++] = field(SLICE("x-content-type-options"), SLICE("nosniff"));
     for (size_t i = 0; i < response->header_count; i++)
         headers[count++] = field(response->headers[i].name, response->headers[i].value);
     return count;
 }
 
+/* Set once and never put off: a peer that takes a byte now and then gets no more time by it. */
+static int64_t unread_deadline(const struct session *session, const struct request *request)
+{
+    int64_t kib = (int64_t)(request->unsent.length / 1024);
+    return session->now + session->limits.unread_timeout_us + kib * CLOCK_SECOND;
+}
+
 static void submit(struct session *session, struct request *request)
 {
     nghttp2_nv headers[HEADERS_OUT_MAX];
+    struct header_texts texts;
     nghttp2_data_provider provider = {.source.ptr = request, .read_callback = read_body};
-    size_t count = make_headers(request, headers);
+    size_t count = make_headers(request, &texts, headers);
     bool has_body = request->response.body.length > 0 && request->method != METHOD_HEAD;
     if (has_body) {
         request->unsent = request->response.body;
         session->output_bytes += request->unsent.length;
     }
-    request->expires = session->now + session->limits.unread_timeout_us;
+    request->expires = unread_deadline(session, request);
     if (nghttp2_submit_response(session->ng, request->stream_id, headers, count,
                                 has_body ? &provider : NULL) != 0)
         nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id,

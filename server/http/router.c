@@ -85,7 +85,11 @@ static bool answer_fault(struct request *request)
         return true;
     case REQUEST_MALFORMED:
         problem_answer_code(request, PROBLEM_INVALID_REQUEST,
-                            "Authorization and Idempotency-Key may be given once each");
+                            "Authorization, Idempotency-Key and Content-Type may be given once "
+                            "each");
+        return true;
+    case REQUEST_NO_MEMORY:
+        problem_answer_code(request, PROBLEM_OVERLOADED, NULL);
         return true;
     }
     return false;

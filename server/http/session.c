@@ -11,6 +11,9 @@
 
 #define GLITCHES_PER_SECOND 20 /* what the budget gets back */
 #define DRAIN_ROUND_TRIP_US CLOCK_SECOND
+#define HPACK_TABLE_SIZE 4096 /* in each direction */
+#define FRAME_SIZE 16384
+#define CONNECTION_WINDOW (1 << 20)
 
 /* Known again by its acknowledgement: the peer has seen the shutdown notice. */
 const uint8_t session_drain_ping[8] = {'m', 'o', 'o', 'l', 'a', 'h', '-', '1'};
@@ -63,8 +66,8 @@ static nghttp2_option *make_options(void)
     nghttp2_option_set_max_continuations(option, 8);
     nghttp2_option_set_max_outbound_ack(option, 100);
     nghttp2_option_set_max_settings(option, 32);
-    nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_send_header_block_length(option, 16 * 1024);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, HPACK_TABLE_SIZE);
     return option;
 }
 
@@ -74,10 +77,14 @@ static bool submit_settings(struct session *session)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, session->limits.streams_max},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, session->limits.header_bytes_max},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, session->limits.body_bytes_max + 1},
+        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HPACK_TABLE_SIZE},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, FRAME_SIZE},
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
     };
-    return nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, settings, 4) == 0 &&
-           nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0, 1 << 20) == 0;
+    return nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, settings,
+                                   sizeof settings / sizeof settings[0]) == 0 &&
+           nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
+                                                 CONNECTION_WINDOW) == 0;
 }
 
 static bool make_nghttp2(struct session *session)
@@ -108,8 +115,7 @@ struct session *session_new(const struct session_limits *limits, const struct se
     session->client = *client;
     session->has_client_certificate = has_client_certificate;
     session->now = now;
-    session->idle_since = now;
-    session->glitches_at = now;
+    session->began = session->idle_since = session->glitches_at = now;
     if (!make_nghttp2(session)) {
         session_free(session);
         return NULL;
@@ -168,29 +174,39 @@ void session_glitch(struct session *session, unsigned cost)
         session->glitches_at = session->now;
     }
     session->glitches += cost;
-    if (session->glitches > session->limits.glitches_max && !session->broken) {
-        session->broken = true;
-        nghttp2_session_terminate_session(session->ng, NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+    if (session->glitches > session->limits.glitches_max)
+        session_break(session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/* Requests that have come whole while nghttp2 was at work: serve them now that it has returned. */
-static void serve_ready(struct session *session)
+void session_break(struct session *session, uint32_t code)
 {
-    while (session->ready > 0 && !session->broken) {
+    if (session->broken)
+        return;
+    session->broken = true;
+    nghttp2_session_terminate_session(session->ng, code);
+}
+
+/* Requests that have come whole while nghttp2 was at work: serve them now that it has returned.
+ * Too much output: they wait until it's taken. */
+static bool serve_ready(struct session *session)
+{
+    bool any = false;
+    while (session->ready > 0 && !session->broken &&
+           session->output_bytes < session->limits.output_max) {
         struct request *request = session->requests;
         struct request *oldest = NULL;
         for (; request != NULL; request = request->next)
             if (request->complete && !request->served)
                 oldest = request; /* the list is newest first */
+        assert(oldest != NULL);
         session->ready--;
-        if (oldest == NULL)
-            continue;
         oldest->served = true;
         oldest->deadline = session->now + session->limits.request_timeout_us;
         oldest->expires = oldest->deadline;
         session->owner.serve(session->owner.owner, oldest);
+        any = true;
     }
+    return any;
 }
 
 bool session_receive(struct session *session, const void *data, size_t length, int64_t now)
@@ -199,19 +215,17 @@ bool session_receive(struct session *session, const void *data, size_t length, i
     if (session->broken)
         return false;
     ssize_t used = nghttp2_session_mem_recv(session->ng, data, length);
-    if (used < 0) {
-        session->broken = true;
-        if (used != NGHTTP2_ERR_NOMEM)
-            nghttp2_session_terminate_session(session->ng, used == NGHTTP2_ERR_FLOODED
-                                                               ? NGHTTP2_ENHANCE_YOUR_CALM
-                                                               : NGHTTP2_PROTOCOL_ERROR);
-        return false;
-    }
+    if (used == NGHTTP2_ERR_NOMEM)
+        session->broken = true; /* even a GOAWAY might not come about */
+    else if (used < 0)
+        session_break(session, used == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
+                                                           : NGHTTP2_PROTOCOL_ERROR);
     serve_ready(session);
     return !session->broken;
 }
 
-bool session_send(struct session *session, struct bytes *out, size_t max)
+/* What nghttp2 has, up to about `max` bytes. */
+static bool take_output(struct session *session, struct bytes *out, size_t max)
 {
     while (out->length < max) {
         const uint8_t *data;
@@ -227,10 +241,18 @@ bool session_send(struct session *session, struct bytes *out, size_t max)
     return true;
 }
 
+bool session_send(struct session *session, struct bytes *out, size_t max)
+{
+    do {
+        if (!take_output(session, out, max))
+            return false;
+    } while (serve_ready(session) && out->length < max);
+    return true;
+}
+
 bool session_wants_read(const struct session *session)
 {
-    return !session->broken && session->output_bytes < session->limits.output_max &&
-           nghttp2_session_want_read(session->ng) != 0;
+    return !session->broken && nghttp2_session_want_read(session->ng) != 0;
 }
 
 bool session_wants_write(const struct session *session)
@@ -244,56 +266,51 @@ bool session_is_done(const struct session *session)
            nghttp2_session_want_write(session->ng) == 0;
 }
 
-int64_t session_deadline(const struct session *session)
-{
-    int64_t soonest = INT64_MAX;
-    if (session->draining && !session->drained)
-        soonest = session->drain_at;
-    if (session->open_count == 0 && session->idle_since + session->limits.idle_timeout_us < soonest)
-        soonest = session->idle_since + session->limits.idle_timeout_us;
-    for (const struct request *r = session->requests; r != NULL; r = r->next)
-        if (r->expires < soonest)
-            soonest = r->expires;
-    return soonest;
-}
-
-/* What runs out of time: half a request is reset, a request whose flow takes too long is answered
- * 503 (the flow goes on), an answer that nobody reads ends the connection. */
+/* What runs out of time: half a body is reset, a request whose flow takes too long is answered 503
+ * (the flow goes on). Half a header block keeps everything else of its connection from coming, an
+ * answer that nobody reads keeps memory: false, they end the connection. */
 static bool expire_request(struct session *session, struct request *request)
 {
-    if (!request->served) {
-        session_glitch(session, 10);
-        nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id,
-                                  NGHTTP2_CANCEL);
-        request->expires = INT64_MAX;
+    if (request->answered || (!request->served && request->arrived == 0))
+        return false;
+    if (request->served) {
+        request_answer_timeout(request);
         return true;
     }
-    if (request->answered)
-        return false;
-    request_answer_timeout(request);
+    session_glitch(session, 10);
+    nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id, NGHTTP2_CANCEL);
+    request->expires = INT64_MAX;
+    session->owner.wake(session->owner.owner);
+    return true;
+}
+
+static bool expire_requests(struct session *session)
+{
+    struct request *next;
+    for (struct request *request = session->requests; request != NULL; request = next) {
+        next = request->next;
+        if (request->expires <= session->now && !expire_request(session, request))
+            return false;
+    }
     return true;
 }
 
 bool session_expire(struct session *session, int64_t now)
 {
-    struct request *next;
     session->now = now;
     if (session->draining && !session->drained && session->drain_at <= now)
         session_finish_drain(session);
-    if (session->open_count == 0 && session->idle_since + session->limits.idle_timeout_us <= now) {
-        if (session->idle_said)
-            return false;
+    if (session->open_count == 0 && session->idle_since + session->limits.idle_timeout_us <= now &&
+        !session->idle_said) {
         session->idle_said = true;
-        session->idle_since = now; /* as long again for the peer to go */
         nghttp2_session_terminate_session(session->ng, NGHTTP2_NO_ERROR);
         session->owner.wake(session->owner.owner);
     }
-    for (struct request *request = session->requests; request != NULL; request = next) {
-        next = request->next;
-        if (request->expires <= now && !expire_request(session, request))
-            return false;
-    }
-    return true;
+    bool greeting_late =
+        !session->greeted && session->began + session->limits.header_timeout_us <= now;
+    if (greeting_late || !expire_requests(session))
+        session_break(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    return !session->broken;
 }
 
 void session_finish_drain(struct session *session)

@@ -18,14 +18,19 @@ struct session;
 
 struct session_limits {
     uint32_t streams_max;      /* 100 */
-    uint32_t header_bytes_max; /* 16 KiB decoded, per request; past it 431 */
+    uint32_t header_bytes_max; /* 16 KiB decoded, per request; past it 431, past 8 times that
+                                  the connection ends */
     uint32_t body_bytes_max;   /* 64 KiB; past it 413 */
-    uint32_t output_max; /* buffered response bytes of all streams; past it the peer isn't read */
+    uint32_t output_max; /* response bytes of all streams that wait to be sent; past it complete
+                            requests wait to be served. Reading goes on: the peer's window updates
+                            are what lets the answers out */
     int64_t header_timeout_us;  /* first byte of a header block until its end */
     int64_t body_timeout_us;    /* headers until END_STREAM */
     int64_t request_timeout_us; /* complete request until its answer: 503 then, the flow goes on */
-    int64_t unread_timeout_us;  /* an answer that the peer's window doesn't take */
-    int64_t idle_timeout_us;    /* no stream open */
+    int64_t unread_timeout_us;  /* an answer until the peer has taken it, and 1 s more per KiB of
+                                   its body: reckoned once, so taking a byte now and then wins no
+                                   time. Past it the connection ends */
+    int64_t idle_timeout_us;    /* no stream open; the peer's first SETTINGS have header_timeout */
     uint32_t glitches_max;      /* resets we had to send, empty frames, PINGs, SETTINGS...: a leaky
                                    budget, then GOAWAY ENHANCE_YOUR_CALM */
 };
@@ -53,17 +58,17 @@ void session_free(struct session *session);
  * (GOAWAY), then close. `now`: monotonic us. */
 bool session_receive(struct session *session, const void *data, size_t length, int64_t now);
 
-/* Append up to about `max` bytes of output. False: out of memory or protocol end, close. */
+/* Append up to about `max` bytes of output; then serves what had to wait for room (output_max).
+ * False: out of memory or protocol end, close. */
 bool session_send(struct session *session, struct bytes *out, size_t max);
 
-bool session_wants_read(const struct session *session); /* false while too much output waits */
+bool session_wants_read(const struct session *session);
 bool session_wants_write(const struct session *session);
 bool session_is_done(const struct session *session); /* nothing more to come either way: close */
 
-/* The next moment (monotonic us) session_expire has something to do; INT64_MAX: none. */
-int64_t session_deadline(const struct session *session);
-/* Answer 503 to what ran out of time, 408-like resets for half requests; false: close the
- * connection. */
+/* Deadlines; also tells the session what time it is: call it a few times a second. Half a request
+ * is reset, a request whose flow takes too long is answered 503. False: the connection is over:
+ * send what session_send still has, then close. */
 bool session_expire(struct session *session, int64_t now);
 
 /* Graceful end (drain): shutdown notice now; after a round trip (a second call, made by session

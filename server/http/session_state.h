@@ -17,11 +17,15 @@ struct session {
     uint32_t open_count;
     uint32_t ready;      /* complete ones that wait to be served */
     size_t output_bytes; /* of bodies that wait to be sent */
+    int64_t began;
+    bool greeted; /* the peer's SETTINGS have come */
     int64_t idle_since;
     bool idle_said;
     int64_t glitches;
     int64_t glitches_at;
-    bool broken; /* GOAWAY with an error is on its way: nothing more is read */
+    int32_t newest_id; /* the highest stream the peer has opened */
+    int32_t reset_id;  /* the highest one we have reset: up to it, late frames are excused */
+    bool broken;       /* GOAWAY with an error is on its way: nothing more is read */
     bool draining;
     bool drained; /* the final GOAWAY is sent */
     int64_t drain_at;
@@ -32,6 +36,8 @@ extern const uint8_t session_drain_ping[8];
 void session_link(struct session *session, struct request *request);
 void session_unlink(struct session *session, struct request *request);
 void session_glitch(struct session *session, unsigned cost);
+/* A connection error: GOAWAY with this code, then the end. */
+void session_break(struct session *session, uint32_t code);
 void session_finish_drain(struct session *session);
 
 #endif

@@ -26,12 +26,14 @@ static void connection_enter(struct connection *c, enum connection_state state)
         [CONNECTION_HANDSHAKE] = 1U << CONNECTION_PROXY,
         [CONNECTION_OPEN] = 1U << CONNECTION_HANDSHAKE,
         [CONNECTION_CLOSING] = 1U << CONNECTION_OPEN,
+        [CONNECTION_LINGERING] = 1U << CONNECTION_OPEN | 1U << CONNECTION_CLOSING,
         [CONNECTION_CLOSED] = 1U << CONNECTION_PROXY | 1U << CONNECTION_HANDSHAKE |
-                              1U << CONNECTION_OPEN | 1U << CONNECTION_CLOSING,
+                              1U << CONNECTION_OPEN | 1U << CONNECTION_CLOSING |
+                              1U << CONNECTION_LINGERING,
     };
     assert((from[state] & 1U << c->state) != 0);
     c->state = state;
-    if (state == CONNECTION_CLOSING)
+    if (state == CONNECTION_CLOSING || state == CONNECTION_LINGERING)
         c->deadline = clock_monotonic() + CLOSING_US;
     if (state == CONNECTION_CLOSED)
         ev_io_stop(c->listener->loop, &c->io);
@@ -103,32 +105,42 @@ static void shake_hands(struct connection *c)
     }
 }
 
-/* Look first, then take just the header: what follows it is TLS's. */
+/* Take just the header, as it comes: what follows it is TLS's. */
+static enum proxy_protocol_result take_proxy_header(struct connection *c)
+{
+    enum proxy_protocol_result result;
+    size_t wanted = 0;
+    while ((result = proxy_protocol_parse(c->proxy_header.at, c->proxy_header.length, &wanted,
+                                          &c->client)) == PROXY_PROTOCOL_MORE) {
+        char data[PROXY_PROTOCOL_MAX];
+        assert(wanted > c->proxy_header.length && wanted <= sizeof data);
+        ssize_t length = recv(c->fd, data, wanted - c->proxy_header.length, 0);
+        if (length < 0 && (errno == EAGAIN || errno == EINTR))
+            return PROXY_PROTOCOL_MORE;
+        if (length <= 0)
+            return PROXY_PROTOCOL_INVALID;
+        bytes_add(&c->proxy_header, data, (size_t)length);
+        if (c->proxy_header.failed)
+            return PROXY_PROTOCOL_INVALID;
+    }
+    return result;
+}
+
 static void read_proxy_header(struct connection *c)
 {
-    char data[PROXY_PROTOCOL_MAX];
-    size_t used = 0;
-    ssize_t length = recv(c->fd, data, sizeof data, MSG_PEEK);
-    if (length < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    enum proxy_protocol_result result =
-        length <= 0 ? PROXY_PROTOCOL_INVALID
-                    : proxy_protocol_parse(data, (size_t)length, &used, &c->client);
-    switch (result) {
-    case PROXY_PROTOCOL_MORE: /* peeking again at once would spin: the deadline bounds it */
+    switch (take_proxy_header(c)) {
+    case PROXY_PROTOCOL_MORE:
         return;
     case PROXY_PROTOCOL_DONE:
-        if (recv(c->fd, data, used, 0) == (ssize_t)used) {
-            connection_enter(c, CONNECTION_HANDSHAKE);
-            shake_hands(c);
-            return;
-        }
-        break;
+        bytes_release(&c->proxy_header);
+        connection_enter(c, CONNECTION_HANDSHAKE);
+        shake_hands(c);
+        return;
     case PROXY_PROTOCOL_INVALID:
-        break;
+        log_message(LOG_WARN, "proxy_header_invalid", "a configured proxy sent no PROXY v2 header");
+        connection_enter(c, CONNECTION_CLOSED);
+        return;
     }
-    log_message(LOG_WARN, "proxy_header_invalid", "a configured proxy sent no PROXY v2 header");
-    connection_enter(c, CONNECTION_CLOSED);
 }
 
 /* False: nothing more to read now. */
@@ -143,8 +155,8 @@ static bool read_once(struct connection *c)
         return c->state == CONNECTION_OPEN;
     case TLS_WANT_READ:
         return false;
-    case TLS_WANT_WRITE:
-        watch(c, EV_READ | EV_WRITE);
+    case TLS_WANT_WRITE: /* an answer to a key update, say */
+        c->read_waits = true;
         return false;
     case TLS_CLOSED:
     case TLS_FAILED:
@@ -154,20 +166,29 @@ static bool read_once(struct connection *c)
     return false;
 }
 
+/* The rest comes in the next turn: others have theirs. Bytes that only TLS knows of can't wait. */
 static void read_input(struct connection *c)
 {
+    c->read_waits = false;
+    for (int i = 0; i < READS_PER_TURN || tls_stream_is_pending(c->tls); i++)
+        if (!session_wants_read(c->session) || !read_once(c))
+            break;
+    listener_mark(c);
+}
+
+/* Bytes that nobody will read. */
+static void throw_away(struct connection *c)
+{
+    static char data[READ_SIZE];
     for (int i = 0; i < READS_PER_TURN; i++) {
-        if (!session_wants_read(c->session)) {
-            listener_mark(c);
+        ssize_t length = recv(c->fd, data, sizeof data, 0);
+        if (length < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        }
-        if (!read_once(c)) {
-            listener_mark(c);
+        if (length <= 0) {
+            connection_enter(c, CONNECTION_CLOSED);
             return;
         }
     }
-    ev_feed_event(c->listener->loop, &c->io,
-                  EV_READ); /* TLS may hold bytes the socket doesn't show */
 }
 
 static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
@@ -184,11 +205,14 @@ static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
     case CONNECTION_OPEN:
         if ((events & EV_WRITE) != 0)
             listener_mark(c);
-        if ((events & EV_READ) != 0)
+        if ((events & EV_READ) != 0 || c->read_waits)
             read_input(c);
         return;
     case CONNECTION_CLOSING:
         listener_mark(c);
+        return;
+    case CONNECTION_LINGERING:
+        throw_away(c);
         return;
     case CONNECTION_CLOSED:
         return;
@@ -218,6 +242,7 @@ struct connection *connection_new(struct listener *listener, int fd, const struc
     c->tls = tls;
     c->deadline = clock_monotonic() + listener->settings.handshake_timeout_us;
     c->state = is_proxy(&listener->settings, client) ? CONNECTION_PROXY : CONNECTION_HANDSHAKE;
+    bytes_init(&c->proxy_header, NULL);
     bytes_init(&c->output, NULL);
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
@@ -274,6 +299,18 @@ static bool write_output(struct connection *c)
     return false;
 }
 
+/* Everything is said: tell the peer so, and let it go first. */
+static void linger(struct connection *c)
+{
+    tls_stream_close(c->tls);
+    shutdown(c->fd, SHUT_WR);
+    connection_enter(c, CONNECTION_LINGERING);
+    session_free(c->session);
+    c->session = NULL;
+    bytes_release(&c->output);
+    watch(c, EV_READ);
+}
+
 bool connection_flush(struct connection *c)
 {
     if (c->state != CONNECTION_OPEN && c->state != CONNECTION_CLOSING)
@@ -282,24 +319,22 @@ bool connection_flush(struct connection *c)
     if (c->state == CONNECTION_CLOSED)
         return true;
     if (empty && (c->state == CONNECTION_CLOSING || session_is_done(c->session))) {
-        tls_stream_close(c->tls);
-        connection_enter(c, CONNECTION_CLOSED);
-        return true;
+        linger(c);
+        return false;
     }
-    bool reads = c->state == CONNECTION_OPEN && session_wants_read(c->session);
-    watch(c, (reads ? EV_READ : 0) | (empty ? 0 : EV_WRITE));
+    bool reads = c->state == CONNECTION_OPEN && !c->read_waits && session_wants_read(c->session);
+    watch(c, (reads ? EV_READ : 0) | (empty && !c->read_waits ? 0 : EV_WRITE));
     return false;
 }
 
 void connection_expire(struct connection *c, int64_t now)
 {
-    if (c->state != CONNECTION_OPEN) {
-        if (c->state != CONNECTION_CLOSED && c->deadline <= now)
-            connection_enter(c, CONNECTION_CLOSED);
-        return;
-    }
-    if (session_deadline(c->session) <= now && !session_expire(c->session, now))
+    if (c->state == CONNECTION_OPEN) {
+        if (!session_expire(c->session, now))
+            connection_enter(c, CONNECTION_CLOSING);
+    } else if (c->state != CONNECTION_CLOSED && c->deadline <= now) {
         connection_enter(c, CONNECTION_CLOSED);
+    }
 }
 
 void connection_drain(struct connection *c, int64_t now)
@@ -314,6 +349,7 @@ void connection_free(struct connection *c)
     ev_clear_pending(c->listener->loop, &c->io);
     session_free(c->session);
     tls_stream_free(c->tls);
+    bytes_release(&c->proxy_header);
     bytes_release(&c->output);
     close(c->fd);
     memory_free(c);

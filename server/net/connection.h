@@ -19,8 +19,11 @@ enum connection_state {
     CONNECTION_PROXY, /* waiting for the PROXY header */
     CONNECTION_HANDSHAKE,
     CONNECTION_OPEN,
-    CONNECTION_CLOSING, /* last bytes go out, nothing is read */
-    CONNECTION_CLOSED   /* torn down at the end of the loop turn */
+    CONNECTION_CLOSING,   /* last bytes go out, nothing is read */
+    CONNECTION_LINGERING, /* all is said; what still comes is thrown away until the peer has gone:
+                             closing with unread bytes would reset the connection, and the peer
+                             might never see our last words */
+    CONNECTION_CLOSED     /* torn down at the end of the loop turn */
 };
 
 struct connection {
@@ -31,10 +34,12 @@ struct connection {
     struct inet client;
     struct tls_stream *tls;
     struct session *session;
-    struct bytes output; /* what TLS was offered: never changed until it has taken it */
+    struct bytes proxy_header; /* as far as it has come; nothing is kept once it's whole */
+    struct bytes output;       /* what TLS was offered: never changed until it has taken it */
     size_t output_taken;
-    int64_t deadline; /* of proxy header, handshake, closing; monotonic us */
+    int64_t deadline; /* of proxy header, handshake, closing and lingering; monotonic us */
     bool dirty;       /* on the listener's list to flush */
+    bool read_waits;  /* TLS has to write before it can read on */
     struct connection *next_dirty;
     struct connection *next;
     struct connection *previous;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #define PAUSE_S 0.1
 
 static struct {
-    metric open;
+    metric open, open_operators;
     metric accepted;
     metric refused;
     metric handshakes_failed;
@@ -25,8 +26,10 @@ static struct {
 
 void listener_register_metrics(void)
 {
-    metrics.open = metrics_register(METRIC_GAUGE, "moolah_connections_open", "",
-                                    "Connections on the public listener");
+    metrics.open = metrics_register(METRIC_GAUGE, "moolah_connections_open", "listener=\"public\"",
+                                    "Connections open now");
+    metrics.open_operators = metrics_register(METRIC_GAUGE, "moolah_connections_open",
+                                              "listener=\"operators\"", "Connections open now");
     metrics.accepted = metrics_register(METRIC_COUNTER, "moolah_connections_accepted_total", "",
                                         "Connections accepted");
     metrics.refused = metrics_register(METRIC_COUNTER, "moolah_connections_refused_total", "",
@@ -51,14 +54,20 @@ void listener_count_handshake_failure(const struct listener *listener)
     metrics_add(metrics.handshakes_failed, 1);
 }
 
+static void set_count(struct listener *listener, int count)
+{
+    bool public = strcmp(listener->settings.name, "public") == 0;
+    listener->count = count;
+    metrics_set(public ? metrics.open : metrics.open_operators, count);
+}
+
 static void link_connection(struct listener *listener, struct connection *connection)
 {
     connection->next = listener->connections;
     if (listener->connections != NULL)
         listener->connections->previous = connection;
     listener->connections = connection;
-    listener->count++;
-    metrics_set(metrics.open, listener->count);
+    set_count(listener, listener->count + 1);
 }
 
 static void drop_connection(struct listener *listener, struct connection *connection)
@@ -69,8 +78,7 @@ static void drop_connection(struct listener *listener, struct connection *connec
         listener->connections = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
-    listener->count--;
-    metrics_set(metrics.open, listener->count);
+    set_count(listener, listener->count - 1);
     connection_free(connection);
 }
 

@@ -26,8 +26,9 @@ enum proxy_protocol_result proxy_protocol_parse(const void *data, size_t length,
 {
     const uint8_t *at = data;
     size_t known = length < SIGNATURE ? length : SIGNATURE;
-    if (memcmp(at, signature, known) != 0)
+    if (known > 0 && memcmp(at, signature, known) != 0)
         return PROXY_PROTOCOL_INVALID;
+    *used = HEADER;
     if (length < HEADER)
         return PROXY_PROTOCOL_MORE;
     size_t block = (size_t)at[14] << 8 | at[15];
@@ -39,12 +40,12 @@ enum proxy_protocol_result proxy_protocol_parse(const void *data, size_t length,
     if (is_proxy && !(family == 0x11 && block >= IPV4_BLOCK) &&
         !(family == 0x21 && block >= IPV6_BLOCK))
         return PROXY_PROTOCOL_INVALID; /* only TCP comes here */
-    if (length < HEADER + block)
+    *used = HEADER + block;
+    if (length < *used)
         return PROXY_PROTOCOL_MORE;
     if (is_proxy && family == 0x11)
         set_ipv4(client, at + HEADER);
     else if (is_proxy)
         set_ipv6(client, at + HEADER);
-    *used = HEADER + block;
     return PROXY_PROTOCOL_DONE;
 }

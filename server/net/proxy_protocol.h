@@ -9,7 +9,8 @@
 #include "base/inet.h"
 
 enum proxy_protocol_result {
-    PROXY_PROTOCOL_MORE,   /* incomplete: read on */
+    PROXY_PROTOCOL_MORE,   /* incomplete: read on until *used bytes are there, and no further: what
+                              comes behind the header is TLS's */
     PROXY_PROTOCOL_DONE,   /* *used bytes consumed, *client set (unless LOCAL, then untouched) */
     PROXY_PROTOCOL_INVALID /* close */
 };

@@ -205,6 +205,11 @@ enum tls_result tls_stream_read(struct tls_stream *stream, void *data, size_t *l
     return returned > 0 ? TLS_OK : result_of(stream, returned);
 }
 
+bool tls_stream_is_pending(const struct tls_stream *stream)
+{
+    return wolfSSL_pending(stream->tls) > 0;
+}
+
 enum tls_result tls_stream_write(struct tls_stream *stream, const void *data, size_t *length)
 {
     int returned = wolfSSL_write(stream->tls, data, (int)*length);

@@ -30,9 +30,10 @@ struct tls_stream *tls_stream_new(struct tls_server *server, int fd);
 void tls_stream_free(struct tls_stream *stream);
 
 enum tls_result tls_stream_handshake(struct tls_stream *stream);
-/* *length: in: room, out: bytes read. Call until TLS_WANT_READ: libev does not fire for bytes
- * buffered inside. */
+/* *length: in: room, out: bytes read. Call until TLS_WANT_READ, or as long as
+ * tls_stream_is_pending: libev does not fire for bytes buffered inside. */
 enum tls_result tls_stream_read(struct tls_stream *stream, void *data, size_t *length);
+bool tls_stream_is_pending(const struct tls_stream *stream); /* decrypted bytes wait inside */
 /* *length: in: bytes offered, out: taken. After TLS_WANT_WRITE offer the same bytes again. */
 enum tls_result tls_stream_write(struct tls_stream *stream, const void *data, size_t *length);
 void tls_stream_close(struct tls_stream *stream); /* close_notify, best effort */
