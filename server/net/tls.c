@@ -61,12 +61,13 @@ static bool restrict_context(WOLFSSL_CTX *context, bool allow_tls12)
            wolfSSL_CTX_set_cipher_list(context, allow_tls12 ? tls12 : tls13) == WOLFSSL_SUCCESS;
 }
 
-/* Called for every certificate of the client's chain, good or bad (wolfSSL is built to). */
+/* Called for every certificate of the client's chain, good or bad (wolfSSL is built to); and for
+ * an empty chain, which is "verified", too: whoever shows nothing has shown nothing. */
 static int note_certificate(int verified, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls_stream *stream = store->userCtx;
     if (stream != NULL && store->error_depth == 0)
-        stream->has_certificate = verified == 1;
+        stream->has_certificate = verified == 1 && store->totalCerts > 0;
     return verified;
 }
 
