@@ -88,9 +88,10 @@ static void submit(struct session *session, struct request *request)
     }
     request->expires = unread_deadline(session, request);
     if (nghttp2_submit_response(session->ng, request->stream_id, headers, count,
-                                has_body ? &provider : NULL) != 0)
+                                has_body ? &provider : NULL) != 0 &&
         nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id,
-                                  NGHTTP2_INTERNAL_ERROR);
+                                  NGHTTP2_INTERNAL_ERROR) != 0)
+        request->expires = session->now; /* nothing can be said: the connection ends instead */
     session->owner.wake(session->owner.owner);
 }
 
