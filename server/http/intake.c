@@ -46,9 +46,12 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     struct session *session = user;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    struct request *request = request_new();
-    if (request == NULL)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    struct request *request = request_held() > session->limits.held_max ? NULL : request_new();
+    if (request == NULL) /* unprocessed, so it may be sent again */
+        return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_REFUSED_STREAM) == 0
+                   ? 0
+                   : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     request->stream_id = frame->hd.stream_id;
     request->client = session->client;
     request->has_client_certificate = session->has_client_certificate;
@@ -280,8 +283,12 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
     if (request == NULL || request->complete)
         return 0;
     bool fits = length <= session->limits.body_bytes_max - request->body.length;
-    bytes_add(&request->body, data, length);
-    if (request->body.failed) {
+    bool room = request_held() + length <= session->limits.held_max;
+    if (fits && room) {
+        bytes_add(&request->body, data, length);
+        request_hold(request, length);
+    }
+    if (!fits || !room || request->body.failed) {
         request->fault = fits ? REQUEST_NO_MEMORY : REQUEST_BODY_TOO_LARGE;
         complete(session, request);
     }
@@ -305,11 +312,27 @@ static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t code
 /* What the peer made us refuse: CVE-2025-8671 is about peers that make servers reset. */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
+    struct request *request = request_of(user, frame->hd.stream_id);
     (void)ng;
     (void)error;
+    if (request != NULL)
+        request->refused = true;
     note_reset(user, frame->hd.stream_id);
     session_glitch(user, 5);
     return 0;
+}
+
+/* SETTINGS that push a stream's window past 2^31 - 1 are a connection error (RFC 9113, 6.9.2). For
+ * nghttp2 it's the stream's, and the only sign is this reset, which no frame on the stream is to
+ * blame for. */
+static void look_at_reset(struct session *session, const nghttp2_rst_stream *frame)
+{
+    const struct request *request = request_of(session, frame->hd.stream_id);
+    note_reset(session, frame->hd.stream_id);
+    if (frame->error_code != NGHTTP2_NO_ERROR && frame->error_code != NGHTTP2_REFUSED_STREAM)
+        session_glitch(session, 2);
+    if (frame->error_code == NGHTTP2_FLOW_CONTROL_ERROR && request != NULL && !request->refused)
+        session_break(session, NGHTTP2_FLOW_CONTROL_ERROR);
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -320,11 +343,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     /* answered before the request had ended: the peer needn't send the rest (RFC 9113, 8.1) */
     if (ends && nghttp2_session_get_stream_remote_close(ng, id) == 0)
         nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
-    if (frame->hd.type != NGHTTP2_RST_STREAM)
-        return 0;
-    note_reset(user, id);
-    if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
-        session_glitch(user, 2);
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        look_at_reset(user, &frame->rst_stream);
     return 0;
 }
 

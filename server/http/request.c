@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 
+static size_t held; /* one worker, one thread */
+
 struct request *request_new(void)
 {
     struct request *request = memory_alloc(sizeof *request);
@@ -17,8 +19,20 @@ struct request *request_new(void)
 void request_free(struct request *request)
 {
     assert(request->session == NULL);
+    held -= request->held;
     arena_release(&request->arena);
     memory_free(request);
+}
+
+void request_hold(struct request *request, size_t length)
+{
+    request->held += length;
+    held += length;
+}
+
+size_t request_held(void)
+{
+    return held;
 }
 
 static int hex_digit(char c)

@@ -79,8 +79,10 @@ struct request {
     bool complete; /* its end has come, or its fault is final */
     bool served;   /* its flow has begun */
     bool answered; /* an answer is under way; perhaps not the flow's */
+    bool refused;  /* a frame on its stream was invalid: we reset it */
     bool finished; /* the flow has given its answer: it won't touch the request again */
     uint32_t header_bytes;
+    size_t held;         /* its part of request_held */
     struct slice unsent; /* of the body that is being sent */
     int64_t expires;     /* monotonic us: of the phase it is in */
     struct request *next;
@@ -90,6 +92,11 @@ struct request {
 /* For http/ only: a request in an arena of its own, and its end. NULL: out of memory. */
 struct request *request_new(void);
 void request_free(struct request *request);
+
+/* For http/ only: what strangers make us keep, their bodies and our answers, in bytes, over all
+ * requests of this process. request_hold adds to it until the request is freed. */
+void request_hold(struct request *request, size_t length);
+size_t request_held(void);
 
 /* `response` is filled: send it (or drop it when the stream is gone), log it, count it. Exactly
  * once. After this the request may be freed at the end of the loop turn: don't touch it again,

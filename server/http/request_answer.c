@@ -85,6 +85,7 @@ static void submit(struct session *session, struct request *request)
     if (has_body) {
         request->unsent = request->response.body;
         session->output_bytes += request->unsent.length;
+        request_hold(request, request->unsent.length);
     }
     request->expires = unread_deadline(session, request);
     if (nghttp2_submit_response(session->ng, request->stream_id, headers, count,

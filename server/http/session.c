@@ -23,6 +23,7 @@ const struct session_limits session_limits_default = {
     .header_bytes_max = 16 * 1024,
     .body_bytes_max = 64 * 1024,
     .output_max = 1024 * 1024,
+    .held_max = 128 * 1024 * 1024,
     .header_timeout_us = 10 * CLOCK_SECOND,
     .body_timeout_us = 20 * CLOCK_SECOND,
     .request_timeout_us = 10 * CLOCK_SECOND,
@@ -218,8 +219,8 @@ bool session_receive(struct session *session, const void *data, size_t length, i
     if (used == NGHTTP2_ERR_NOMEM)
         session->broken = true; /* even a GOAWAY might not come about */
     else if (used < 0)
-        session_break(session, used == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
-                                                           : NGHTTP2_PROTOCOL_ERROR);
+        session_break(session, used == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? NGHTTP2_PROTOCOL_ERROR
+                                                                    : NGHTTP2_ENHANCE_YOUR_CALM);
     serve_ready(session);
     return !session->broken;
 }

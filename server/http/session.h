@@ -24,6 +24,8 @@ struct session_limits {
     uint32_t output_max; /* response bytes of all streams that wait to be sent; past it complete
                             requests wait to be served. Reading goes on: the peer's window updates
                             are what lets the answers out */
+    size_t held_max;     /* of all sessions together, bodies and answers: past it no new
+                            request begins (REFUSED_STREAM), no body grows (503) */
     int64_t header_timeout_us;  /* first byte of a header block until its end */
     int64_t body_timeout_us;    /* headers until END_STREAM */
     int64_t request_timeout_us; /* complete request until its answer: 503 then, the flow goes on */

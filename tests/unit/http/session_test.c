@@ -465,6 +465,41 @@ static void test_body_too_large_gets_413(void **state)
     }
 }
 
+/* What all together keep is bounded: bodies that grow get 503, new requests are refused and can be
+ * sent again; when it's given back, everything goes on. */
+static void test_all_together_are_bounded(void **state)
+{
+    static char text[40000];
+    int answered = 0, refused = 0;
+    (void)state;
+    pair.keeps = true;
+    limits.held_max = 200000;
+    assert_int_equal(request_held(), 0);
+    open_pair(65535, false);
+    struct slice bodies[20];
+    for (int i = 0; i < 20; i++) {
+        bodies[i] = (struct slice){text, sizeof text};
+        pair_request(&pair, "POST", "/", &bodies[i], NULL);
+        pair_run(&pair);
+    }
+    assert_int_equal(pair.kept_count, 5);
+    assert_true(request_held() <= 200000 + 20 * 1000);
+    for (int i = 0; i < 20; i++) {
+        answered += pair.answers[2 * i + 1].status == 400;
+        refused += pair.answers[2 * i + 1].reset == NGHTTP2_REFUSED_STREAM;
+    }
+    assert_int_equal(answered + refused, 15);
+    assert_true(pair.open && !pair.goaway);
+    while (pair.kept_count > 0)
+        pair_answer_with(pair.kept[--pair.kept_count], 200, 10);
+    pair_run(&pair);
+    assert_int_equal(request_held(), 0);
+    bodies[0] = (struct slice){text, sizeof text};
+    pair_request(&pair, "POST", "/", &bodies[0], NULL);
+    pair_run(&pair);
+    assert_int_equal(pair.kept_count, 1);
+}
+
 static void test_streams_are_opened_in_order(void **state)
 {
     (void)state;
@@ -600,6 +635,7 @@ int main(void)
         TEST(test_hpack_bomb),
         TEST(test_headers_too_large_get_431),
         TEST(test_body_too_large_gets_413),
+        TEST(test_all_together_are_bounded),
         TEST(test_streams_are_opened_in_order),
         TEST(test_a_stream_that_ended_stays_ended),
         TEST(test_not_http2_at_all),
