@@ -278,10 +278,15 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
 {
     struct session *session = user;
     struct request *request = request_of(session, stream_id);
-    (void)ng;
     (void)flags;
-    if (request == NULL || request->complete)
+    if (request == NULL)
         return 0;
+    if (request->complete) {
+        request->discarded += (uint32_t)length;
+        if (request->sent && request->discarded > session->limits.body_bytes_max)
+            nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
+        return 0;
+    }
     bool fits = length <= session->limits.body_bytes_max - request->body.length;
     bool room = request_held() + length <= session->limits.held_max;
     if (fits && room) {
@@ -335,14 +340,24 @@ static void look_at_reset(struct session *session, const nghttp2_rst_stream *fra
         session_break(session, NGHTTP2_FLOW_CONTROL_ERROR);
 }
 
+/* Answered before the request had ended: the peer needn't send the rest, and a reset without an
+ * error says so (RFC 9113, 8.1). Not at once: some clients (curl 7.88) lose the answer to a reset
+ * that comes together with it. */
+static void note_sent(struct session *session, int32_t stream_id)
+{
+    struct request *request = request_of(session, stream_id);
+    if (request == NULL || nghttp2_session_get_stream_remote_close(session->ng, stream_id) != 0)
+        return;
+    request->sent = true;
+    request->expires = session->now + CLOCK_SECOND;
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
-    int32_t id = frame->hd.stream_id;
-    bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    /* answered before the request had ended: the peer needn't send the rest (RFC 9113, 8.1) */
-    if (ends && nghttp2_session_get_stream_remote_close(ng, id) == 0)
-        nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+    bool answers = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    (void)ng;
+    if (answers && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+        note_sent(user, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         look_at_reset(user, &frame->rst_stream);
     return 0;

@@ -80,8 +80,10 @@ struct request {
     bool served;   /* its flow has begun */
     bool answered; /* an answer is under way; perhaps not the flow's */
     bool refused;  /* a frame on its stream was invalid: we reset it */
+    bool sent;     /* the answer is out, to its end */
     bool finished; /* the flow has given its answer: it won't touch the request again */
     uint32_t header_bytes;
+    uint32_t discarded;  /* body bytes that came behind the answer */
     size_t held;         /* its part of request_held */
     struct slice unsent; /* of the body that is being sent */
     int64_t expires;     /* monotonic us: of the phase it is in */

@@ -267,19 +267,22 @@ bool session_is_done(const struct session *session)
            nghttp2_session_want_write(session->ng) == 0;
 }
 
-/* What runs out of time: half a body is reset, a request whose flow takes too long is answered 503
+/* What runs out of time: half a body is reset, and the rest of one that was answered already; a
+ * request whose flow takes too long is answered 503
  * (the flow goes on). Half a header block keeps everything else of its connection from coming, an
  * answer that nobody reads keeps memory: false, they end the connection. */
 static bool expire_request(struct session *session, struct request *request)
 {
-    if (request->answered || (!request->served && request->arrived == 0))
-        return false;
-    if (request->served) {
+    if (request->served && !request->answered) {
         request_answer_timeout(request);
         return true;
     }
-    session_glitch(session, 10);
-    nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id, NGHTTP2_CANCEL);
+    if (!request->sent && (request->answered || request->arrived == 0))
+        return false;
+    if (!request->sent)
+        session_glitch(session, 10);
+    nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id,
+                              request->sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
     request->expires = INT64_MAX;
     session->owner.wake(session->owner.owner);
     return true;

@@ -355,7 +355,7 @@ static void begin_deaf(struct slow *slow)
 
 static void drip_requests(struct slow *slow)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 60; i++) {
         frames_add_headers(&out, (uint32_t)slow->reset, END_STREAM, "GET", "/nowhere");
         slow->reset += 2;
     }
@@ -409,7 +409,7 @@ static void test_slow_peers(void **state)
         {"window dripped", begin_shut_window, drip_window, LIMIT_S, .reset = -1},
         {"idle", begin_http2, NULL, IDLE_S, .reset = -1},
         {"idle, pinging", begin_http2, drip_pings, IDLE_S, .reset = -1},
-        {"deaf", begin_deaf, drip_requests, LIMIT_S, .reset = -1},
+        {"deaf", begin_deaf, drip_requests, 15, .reset = -1},
     };
     enum { COUNT = sizeof peers / sizeof peers[0] };
     int left = COUNT;

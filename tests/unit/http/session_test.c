@@ -435,6 +435,8 @@ static void test_headers_too_large_get_431(void **state)
     pair_run(&pair);
     assert_int_equal(pair.answers[get].status, 431);
     assert_int_equal(pair.answers[post].status, 431);
+    pair_expire(&pair, CLOCK_SECOND);
+    pair_run(&pair);
     assert_non_null(strstr(pair.answers[get].body.at, "headers_too_large"));
     assert_true(pair.answers[post].closed);
     assert_int_equal(pair.answers[post].reset, NGHTTP2_NO_ERROR);
@@ -463,6 +465,26 @@ static void test_body_too_large_gets_413(void **state)
         assert_true(pair.open && !pair.goaway);
         tear_down(NULL);
     }
+}
+
+/* An answer that came early isn't followed by a reset at once: the peer has a second to see it. */
+static void test_the_rest_of_a_body_is_waited_for(void **state)
+{
+    int reset;
+    (void)state;
+    limits.body_bytes_max = 10;
+    open_raw();
+    frames_add_headers(&in, 1, 0, "POST", "/");
+    frames_add(&in, FRAME_DATA, 0, 1, SLICE("more than ten"));
+    assert_true(feed());
+    assert_int_equal(goaway_code(&reset), -1);
+    assert_int_equal(reset, -1);
+    assert_true(pair_expire(&pair, CLOCK_SECOND - 1));
+    assert_int_equal(goaway_code(&reset), -1);
+    assert_int_equal(reset, -1);
+    assert_true(pair_expire(&pair, 1));
+    assert_int_equal(goaway_code(&reset), -1);
+    assert_int_equal(reset, NO_ERROR);
 }
 
 /* What all together keep is bounded: bodies that grow get 503, new requests are refused and can be
@@ -635,6 +657,7 @@ int main(void)
         TEST(test_hpack_bomb),
         TEST(test_headers_too_large_get_431),
         TEST(test_body_too_large_gets_413),
+        TEST(test_the_rest_of_a_body_is_waited_for),
         TEST(test_all_together_are_bounded),
         TEST(test_streams_are_opened_in_order),
         TEST(test_a_stream_that_ended_stays_ended),
