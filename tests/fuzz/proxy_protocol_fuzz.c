@@ -22,6 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         /* what begins well must not have been invalid when less of it was there */
         assert(whole == PROXY_PROTOCOL_INVALID || part != PROXY_PROTOCOL_INVALID);
         assert(part != PROXY_PROTOCOL_DONE || (whole == part && part_used == used));
+        /* asks for more, and never for what comes behind the header */
+        assert(part != PROXY_PROTOCOL_MORE || (part_used > cut && part_used <= PROXY_PROTOCOL_MAX));
+        assert(part != PROXY_PROTOCOL_MORE || whole != PROXY_PROTOCOL_DONE || part_used <= used);
     }
     return 0;
 }

@@ -1,7 +1,10 @@
 /* Arbitrary bytes after a client's preface, in pieces; requests are answered at once, later, or
- * only when the session has gone. Nothing may leak, and time passes. */
+ * only when the session has gone. Nothing may leak, nothing may be kept beyond its limit, and time
+ * passes: limits are short, so that deadlines and full buffers come along. */
 #include <stddef.h>
 #include <stdint.h>
+
+#include <assert.h>
 
 #include "base/bytes.h"
 #include "http/problem.h"
@@ -10,6 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define LATER_MAX 64
+#define SECOND 1000000
 
 static struct request *later[LATER_MAX];
 static size_t later_count;
@@ -59,6 +63,8 @@ static void feed(struct session *session, const uint8_t *data, size_t size)
         bool open = session_receive(session, data, piece, now);
         data += piece;
         size -= piece;
+        /* one answer, or one piece of a body, may go over it */
+        assert(request_held() <= 20000 + 65536);
         bytes_clear(&out);
         if (!session_send(session, &out, 65536) || !open || !session_expire(session, now))
             break;
@@ -70,18 +76,32 @@ static void feed(struct session *session, const uint8_t *data, size_t size)
     bytes_release(&out);
 }
 
+static struct session_limits short_limits(void)
+{
+    struct session_limits limits = session_limits_default;
+    limits.header_timeout_us = limits.body_timeout_us = SECOND;
+    limits.request_timeout_us = limits.unread_timeout_us = SECOND;
+    limits.idle_timeout_us = 2 * SECOND;
+    limits.body_bytes_max = 2000;
+    limits.output_max = 4000;
+    limits.held_max = 20000;
+    return limits;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
     const struct session_owner owner = {NULL, serve, wake, answered};
     struct inet client = {{0}, 0};
     served = size > 0 ? data[0] : 0;
-    struct session *session = session_new(&session_limits_default, &owner, &client, false, 0);
+    const struct session_limits limits = short_limits();
+    struct session *session = session_new(&limits, &owner, &client, false, 1);
     if (session == NULL)
         return 0;
-    session_receive(session, preface, sizeof preface - 1, 0);
+    session_receive(session, preface, sizeof preface - 1, 1);
     feed(session, data, size);
     session_free(session);
     answer_later(LATER_MAX);
+    assert(request_held() == 0);
     return 0;
 }
