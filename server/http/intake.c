@@ -18,17 +18,15 @@ static void note_reset(struct session *session, int32_t stream_id)
         session->reset_id = stream_id;
 }
 
-/* Streams are opened in rising order and not used after their end (RFC 9113, 5.1 and 5.1.1).
- * nghttp2 ignores such frames, because it can't tell them from late ones; reset_id can. */
+/* Streams are opened in rising order and not again after their end (RFC 9113, 5.1 and 5.1.1).
+ * nghttp2 ignores such HEADERS, because it can't tell them from late ones; reset_id can. */
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
 {
     struct session *session = user;
-    bool opens = hd->type == NGHTTP2_HEADERS;
-    if ((!opens && hd->type != NGHTTP2_DATA) || hd->stream_id % 2 == 0)
+    if (hd->type != NGHTTP2_HEADERS || hd->stream_id % 2 == 0)
         return 0;
     if (hd->stream_id > session->newest_id) {
-        if (opens)
-            session->newest_id = hd->stream_id;
+        session->newest_id = hd->stream_id;
         return 0;
     }
     nghttp2_stream *stream = nghttp2_session_find_stream(ng, hd->stream_id);
@@ -36,8 +34,8 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
         stream == NULL ? NGHTTP2_STREAM_STATE_IDLE : nghttp2_stream_get_state(stream);
     bool over = state == NGHTTP2_STREAM_STATE_IDLE || state == NGHTTP2_STREAM_STATE_CLOSED;
     if (over && hd->stream_id > session->reset_id)
-        session_break(session, opens && state == NGHTTP2_STREAM_STATE_IDLE ? NGHTTP2_PROTOCOL_ERROR
-                                                                           : NGHTTP2_STREAM_CLOSED);
+        session_break(session, state == NGHTTP2_STREAM_STATE_IDLE ? NGHTTP2_PROTOCOL_ERROR
+                                                                  : NGHTTP2_STREAM_CLOSED);
     return 0;
 }
 

@@ -209,7 +209,8 @@ static void test_half_a_body_is_reset(void **state)
     assert_int_equal(reset, CANCEL);
     assert_true(pair.woken > 0);
     /* what was on its way for it is nobody's fault */
-    frames_add(&in, FRAME_DATA, END_STREAM, 1, SLICE("x"));
+    frames_add(&in, FRAME_DATA, 0, 1, SLICE("x"));
+    frames_add(&in, FRAME_HEADERS, END_STREAM | END_HEADERS, 1, SLICE("\0\1a\1b")); /* trailers */
     frames_add_headers(&in, 3, END_STREAM, "GET", "/");
     assert_true(feed());
     assert_int_equal(goaway_code(&reset), -1);
