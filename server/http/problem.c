@@ -10,8 +10,9 @@ static const struct {
     const char *name;
     int status;
     const char *title;
+    const char *help;
 } catalogue[PROBLEM_COUNT] = {
-#define X(id, name, status, title) [PROBLEM_##id] = {#name, status, title},
+#define X(id, name, status, title, help) [PROBLEM_##id] = {#name, status, title, help},
     PROBLEM_CATALOGUE(X)
 #undef X
 };
@@ -29,6 +30,22 @@ const char *problem_name(enum problem_code code)
 const char *problem_title(enum problem_code code)
 {
     return catalogue[code].title;
+}
+
+const char *problem_help(enum problem_code code)
+{
+    return catalogue[code].help;
+}
+
+bool problem_find(struct slice name, enum problem_code *code)
+{
+    for (int i = 0; i < PROBLEM_COUNT; i++) {
+        if (!slice_equals(name, catalogue[i].name))
+            continue;
+        *code = (enum problem_code)i;
+        return true;
+    }
+    return false;
 }
 
 static void write_fields(struct json_writer *writer, const struct problem *problem)
@@ -126,10 +143,10 @@ void problem_write_docs(struct bytes *out)
     bytes_add_text(
         out,
         "# Problems\n\nEvery answer of 400 and above is `application/problem+json` (RFC 9457) with "
-        "one of "
-        "these codes.\nThis page is generated from the catalogue in `server/http/problem.h` by "
-        "`moolah docs problems`.\n");
+        "one of these codes.\nBelow each: its status and title, and what the caller can do. This "
+        "page is generated from the\ncatalogue in `server/http/problem.h` by `moolah docs "
+        "problems`.\n");
     for (int i = 0; i < PROBLEM_COUNT; i++)
-        bytes_printf(out, "\n## %s\n\n%d: %s.\n", catalogue[i].name, catalogue[i].status,
-                     catalogue[i].title);
+        bytes_printf(out, "\n## %s\n\n%d: %s. %s\n", catalogue[i].name, catalogue[i].status,
+                     catalogue[i].title, catalogue[i].help);
 }

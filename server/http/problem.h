@@ -4,6 +4,7 @@
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,42 +14,81 @@
 /* code, status, title, help (what the caller can do: shown in the docs). The codes are part of the
  * contract. */
 #define PROBLEM_CATALOGUE(X)                                                                       \
-    X(MALFORMED_JSON, malformed_json, 400, "The body is not valid JSON")                           \
-    X(INVALID_REQUEST, invalid_request, 400, "A field or parameter is not acceptable")             \
-    X(IDEMPOTENCY_KEY_MISSING, idempotency_key_missing, 400, "Idempotency-Key is required")        \
-    X(IDEMPOTENCY_KEY_INVALID, idempotency_key_invalid, 400, "Idempotency-Key is not acceptable")  \
-    X(UNAUTHENTICATED, unauthenticated, 401, "A valid access token or API key is required")        \
-    X(SIGN_IN_FAILED, sign_in_failed, 401, "Phone, password or code is wrong")                     \
-    X(FORBIDDEN, forbidden, 403, "This caller may not do that")                                    \
-    X(NOT_FOUND, not_found, 404, "There is nothing here")                                          \
-    X(WALLET_NOT_FOUND, wallet_not_found, 404, "No such wallet")                                   \
-    X(RECIPIENT_NOT_FOUND, recipient_not_found, 404, "No such recipient")                          \
-    X(TRANSACTION_NOT_FOUND, transaction_not_found, 404, "No such transaction")                    \
-    X(SESSION_NOT_FOUND, session_not_found, 404, "No such session")                                \
-    X(METHOD_NOT_ALLOWED, method_not_allowed, 405, "This path does not know that method")          \
-    X(REQUEST_IN_PROGRESS, request_in_progress, 409, "The first request with this key still runs") \
-    X(PHONE_TAKEN, phone_taken, 409, "This phone number cannot be registered")                     \
-    X(BODY_TOO_LARGE, body_too_large, 413, "The body is over 64 KiB")                              \
-    X(UNSUPPORTED_MEDIA_TYPE, unsupported_media_type, 415, "The body must be application/json")    \
-    X(INSUFFICIENT_FUNDS, insufficient_funds, 422, "Not enough money available")                   \
-    X(LIMIT_EXCEEDED, limit_exceeded, 422, "A limit would be exceeded")                            \
-    X(WALLET_FROZEN, wallet_frozen, 422, "The wallet is frozen")                                   \
-    X(WALLET_CLOSED, wallet_closed, 422, "The wallet is closed")                                   \
-    X(SAME_WALLET, same_wallet, 422, "From and to are the same wallet")                            \
-    X(CURRENCY_MISMATCH, currency_mismatch, 422, "The currency differs from the wallet's")         \
-    X(RULE_DENIED, rule_denied, 422, "A rule does not allow this")                                 \
+    X(MALFORMED_JSON, malformed_json, 400, "The body is not valid JSON",                           \
+      "Send one JSON object in UTF-8: no trailing text, no duplicate keys, at most 16 "            \
+      "levels deep. `detail` names the byte.")                                                     \
+    X(INVALID_REQUEST, invalid_request, 400, "A field or parameter is not acceptable",             \
+      "Mend what `errors` points at: `/field` of the body, `?parameter` of the query.")            \
+    X(IDEMPOTENCY_KEY_MISSING, idempotency_key_missing, 400, "Idempotency-Key is required",        \
+      "Send an Idempotency-Key of your own that names this movement, and the same one when "       \
+      "you ask again.")                                                                            \
+    X(IDEMPOTENCY_KEY_INVALID, idempotency_key_invalid, 400, "Idempotency-Key is not acceptable",  \
+      "Send 1 to 255 visible ASCII characters, bare or in double quotes.")                         \
+    X(UNAUTHENTICATED, unauthenticated, 401, "A valid access token or API key is required",        \
+      "Sign in, or send a valid API key, as Authorization: Bearer. The token may be "              \
+      "expired or signed out.")                                                                    \
+    X(SIGN_IN_FAILED, sign_in_failed, 401, "Phone, password or code is wrong",                     \
+      "Ask for phone, password and, where a second factor is enabled, a new code. Which "          \
+      "one was wrong isn't told.")                                                                 \
+    X(FORBIDDEN, forbidden, 403, "This caller may not do that",                                    \
+      "Use the right kind of caller: users move their own money, API keys bring deposits. "        \
+      "Or give the right secret, where `errors` says so.")                                         \
+    X(NOT_FOUND, not_found, 404, "There is nothing here",                                          \
+      "Check the path: there is no such resource, for anybody.")                                   \
+    X(WALLET_NOT_FOUND, wallet_not_found, 404, "No such wallet",                                   \
+      "Check the id: it doesn't exist, or isn't the caller's.")                                    \
+    X(RECIPIENT_NOT_FOUND, recipient_not_found, 404, "No such recipient",                          \
+      "Check the wallet's id or phone number with the person who is to get the money.")            \
+    X(TRANSACTION_NOT_FOUND, transaction_not_found, 404, "No such transaction",                    \
+      "Check the id: it doesn't exist, or the caller had no part in it.")                          \
+    X(SESSION_NOT_FOUND, session_not_found, 404, "No such session",                                \
+      "Nothing to do: it doesn't exist, isn't the caller's, or is signed out already.")            \
+    X(METHOD_NOT_ALLOWED, method_not_allowed, 405, "This path does not know that method",          \
+      "Use one of the methods in the Allow header.")                                               \
+    X(REQUEST_IN_PROGRESS, request_in_progress, 409, "The first request with this key still runs", \
+      "Wait a moment and ask again with the same key: the first request's answer will be "         \
+      "there.")                                                                                    \
+    X(PHONE_TAKEN, phone_taken, 409, "This phone number cannot be registered",                     \
+      "Sign in instead, or use another phone number.")                                             \
+    X(BODY_TOO_LARGE, body_too_large, 413, "The body is over 64 KiB",                              \
+      "Send less: no call needs more than 64 KiB.")                                                \
+    X(UNSUPPORTED_MEDIA_TYPE, unsupported_media_type, 415, "The body must be application/json",    \
+      "Send Content-Type: application/json.")                                                      \
+    X(INSUFFICIENT_FUNDS, insufficient_funds, 422, "Not enough money available",                   \
+      "Send at most `available` less the fee, or wait for money to come in. A new try "            \
+      "needs a new key.")                                                                          \
+    X(LIMIT_EXCEEDED, limit_exceeded, 422, "A limit would be exceeded",                            \
+      "Stay within `limit`. A new try needs a new key.")                                           \
+    X(WALLET_FROZEN, wallet_frozen, 422, "The wallet is frozen",                                   \
+      "Use another wallet, or ask the operator why it is frozen.")                                 \
+    X(WALLET_CLOSED, wallet_closed, 422, "The wallet is closed", "Use another wallet.")            \
+    X(SAME_WALLET, same_wallet, 422, "From and to are the same wallet", "Name two wallets.")       \
+    X(CURRENCY_MISMATCH, currency_mismatch, 422, "The currency differs from the wallet's",         \
+      "Use wallets of the currency that is sent: nothing is exchanged.")                           \
+    X(RULE_DENIED, rule_denied, 422, "A rule does not allow this",                                 \
+      "Read `detail`: a product rule doesn't allow this movement.")                                \
     X(RECIPIENT_CANNOT_RECEIVE, recipient_cannot_receive, 422,                                     \
-      "The recipient cannot receive this")                                                         \
-    X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request")  \
-    X(RATE_LIMITED, rate_limited, 429, "Too many requests")                                        \
-    X(HEADERS_TOO_LARGE, headers_too_large, 431, "The headers are over 16 KiB")                    \
-    X(INTERNAL, internal, 500, "Something went wrong on our side")                                 \
-    X(OVERLOADED, overloaded, 503, "Too busy right now")                                           \
-    X(DATABASE_UNAVAILABLE, database_unavailable, 503, "The database cannot be reached")           \
-    X(RULE_FAILED, rule_failed, 503, "The pricing rule failed")
+      "The recipient cannot receive this", "Use another wallet of the recipient's.")               \
+    X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request",  \
+      "Use a new key for a new request; with this key, repeat the first request exactly.")         \
+    X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \
+      "Wait as long as Retry-After says. RateLimit tells what is left before it comes to "         \
+      "this.")                                                                                     \
+    X(HEADERS_TOO_LARGE, headers_too_large, 431, "The headers are over 16 KiB",                    \
+      "Send fewer or shorter headers, path included.")                                             \
+    X(INTERNAL, internal, 500, "Something went wrong on our side",                                 \
+      "Ask again with the same key; nothing was moved. If it persists, report the "                \
+      "`request_id`.")                                                                             \
+    X(OVERLOADED, overloaded, 503, "Too busy right now",                                           \
+      "Ask again after Retry-After, with the same key: should the first have come about, "         \
+      "its answer is given.")                                                                      \
+    X(DATABASE_UNAVAILABLE, database_unavailable, 503, "The database cannot be reached",           \
+      "Ask again after Retry-After, with the same key.")                                           \
+    X(RULE_FAILED, rule_failed, 503, "The pricing rule failed",                                    \
+      "Ask again later with the same key: nothing was moved, and the operators know.")
 
 enum problem_code {
-#define X(name, code, status, title) PROBLEM_##name,
+#define X(name, code, status, title, help) PROBLEM_##name,
     PROBLEM_CATALOGUE(X)
 #undef X
         PROBLEM_COUNT
@@ -84,6 +124,10 @@ struct problem {
 int problem_status(enum problem_code code);
 const char *problem_name(enum problem_code code);
 const char *problem_title(enum problem_code code);
+const char *problem_help(enum problem_code code);
+
+/* The catalogue's entry of that name. False: there is none. */
+bool problem_find(struct slice name, enum problem_code *code);
 
 /* The body for `problem`, appended to `out`. Also used by posting, which stores refusals byte for
  * byte. */
