@@ -44,8 +44,7 @@ static bool is_json(struct slice type)
            (rest.length == 13 && strncasecmp(rest.at, "charset=utf-8", 13) == 0);
 }
 
-/* Characters of valid UTF-8 (the parser saw to that); -1: a control character is among them. */
-static ssize_t count_characters(struct slice text)
+ssize_t body_characters(struct slice text)
 {
     ssize_t count = 0;
     for (size_t i = 0; i < text.length; i++) {
@@ -82,7 +81,7 @@ static void read_text(struct call *call, const struct body_field *field, const s
     if (!expect_text(call, field, value))
         return;
     struct slice text = json_string(value);
-    ssize_t count = count_characters(text);
+    ssize_t count = body_characters(text); /* the parser saw to the UTF-8 */
     if (count >= (ssize_t)field->min && count <= (ssize_t)field->max) {
         *out = text;
         return;
@@ -91,7 +90,8 @@ static void read_text(struct call *call, const struct body_field *field, const s
     bytes_printf(&detail, "must have %zu to %zu characters, none of them a control character",
                  field->min, field->max);
     bytes_add_char(&detail, '\0');
-    fault(call, field->name, "format", detail.failed ? "is not acceptable" : detail.at);
+    fault(call, field->name, "format",
+          detail.failed ? "has too few or too many characters" : detail.at);
 }
 
 static void read_phone(struct call *call, const char *name, const struct json *value,
@@ -205,6 +205,10 @@ static void read_members(struct call *call, const struct body_field *fields,
 static bool refuse_json(struct call *call, const struct json_error *error)
 {
     struct bytes detail;
+    if (error->no_memory) {
+        call_refuse(call, PROBLEM_OVERLOADED, NULL);
+        return false;
+    }
     bytes_init(&detail, &call->request->arena);
     bytes_printf(&detail, "%s, at byte %zu", error->message, error->offset);
     bytes_add_char(&detail, '\0');

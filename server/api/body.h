@@ -3,6 +3,8 @@
 #ifndef API_BODY_H
 #define API_BODY_H
 
+#include <sys/types.h>
+
 #include "api/call.h"
 #include "base/uuid.h"
 
@@ -40,5 +42,8 @@ void body_hash(const struct call *call, const struct body_field *fields, const v
                uint8_t hash[32]);
 
 bool body_is_phone(struct slice text);
+
+/* Characters of valid UTF-8; -1: a control character is among them. */
+ssize_t body_characters(struct slice text);
 
 #endif

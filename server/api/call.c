@@ -4,8 +4,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "api/etag.h"
 #include "base/arena.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/log.h"
 
 struct call *call_of(struct flow *flow)
@@ -76,6 +78,31 @@ enum flow_verdict call_answer(struct call *call, int status, const struct bytes 
     return FLOW_DONE;
 }
 
+/* The catalogue's name for a stored problem: what log and metrics call it. */
+static const char *problem_in(struct call *call, struct slice body)
+{
+    struct json_error error;
+    enum problem_code code;
+    const struct json *problem = json_parse(body, &call->request->arena, &error);
+    const struct json *name = problem == NULL ? NULL : json_member(problem, "code");
+    if (name == NULL || json_kind(name) != JSON_STRING || !problem_find(json_string(name), &code))
+        return NULL;
+    return problem_name(code);
+}
+
+enum flow_verdict call_answer_stored(struct call *call, int status, struct slice body)
+{
+    struct response *response = &call->request->response;
+    if (status == 204)
+        return call_answer_nothing(call);
+    response_json(call->request, status, body);
+    if (status >= 400) {
+        response->content_type = "application/problem+json";
+        response->code = problem_in(call, body);
+    }
+    return FLOW_DONE;
+}
+
 enum flow_verdict call_answer_tagged(struct call *call, const struct bytes *body)
 {
     uint8_t hash[CRYPTO_HASH_SIZE];
@@ -91,8 +118,7 @@ enum flow_verdict call_answer_tagged(struct call *call, const struct bytes *body
         return call_refuse(call, PROBLEM_OVERLOADED, NULL);
     response_header_add(call->request, "etag", bytes_view(&tag));
     response_header_add(call->request, "cache-control", SLICE("private, no-cache"));
-    if (slice_equal(call->request->if_none_match, bytes_view(&tag)) ||
-        slice_equals(call->request->if_none_match, "*")) {
+    if (etag_matches(call->request->if_none_match, bytes_view(&tag))) {
         call->request->response.status = 304;
         return FLOW_DONE;
     }

@@ -53,8 +53,11 @@ enum flow_verdict call_refuse_outcome(struct call *call, enum pg_outcome outcome
 /* Answer JSON that `body` holds. Returns FLOW_DONE. */
 enum flow_verdict call_answer(struct call *call, int status, const struct bytes *body);
 
-/* The same for a GET whose answer has an ETag (of its content): 304 when the caller has it already.
- */
+/* Answer what was stored when it came about, byte for byte: JSON, a problem, or nothing (204). */
+enum flow_verdict call_answer_stored(struct call *call, int status, struct slice body);
+
+/* Answer as call_answer for a GET whose answer has an ETag (of its content): 304 when the caller
+ * has it already. */
 enum flow_verdict call_answer_tagged(struct call *call, const struct bytes *body);
 
 enum flow_verdict call_answer_nothing(struct call *call); /* 204 */

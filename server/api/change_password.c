@@ -1,14 +1,19 @@
-/* POST /v1/me/password: a new password. Every other device is signed out. */
+/* POST /v1/me/password: a new password. Every other device is signed out.
+ *
+ * With an Idempotency-Key: that it was used is remembered, but nothing made of a password. Whether
+ * a request under a used key is the same one is told by the new password being the one in force. */
 #include <stddef.h>
 
 #include "api/body.h"
 #include "api/endpoints.h"
+#include "api/idempotency.h"
 #include "api/password.h"
 #include "api/revocation.h"
 #include "store/users.h"
 
 struct change_password {
     struct call call;
+    struct idempotency idempotency;
     struct slice current;
     struct slice fresh;
     struct password_work work;
@@ -38,22 +43,42 @@ static void answered(struct users_question *question)
 static enum flow_verdict read_body(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
-    if (!call_expect_no_query(&op->call) || !body_read(&op->call, fields, op))
+    if (!call_expect_no_query(&op->call) ||
+        !idempotency_read(&op->call, false, &op->idempotency.key) ||
+        !body_read(&op->call, fields, op))
         return FLOW_DONE;
+    body_hash(&op->call, fields, op, op->idempotency.request_hash);
+    op->call.gate.extra = GATE_LOOKUP; /* guessing is limited, whoever holds the token */
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
     return FLOW_NEXT;
 }
 
+static enum flow_verdict ask_remembered(struct flow *flow)
+{
+    struct change_password *op = from_flow(flow);
+    return idempotency_ask(&op->call, &op->idempotency);
+}
+
+static bool is_repeated(const struct change_password *op)
+{
+    return op->idempotency.key.at != NULL && op->idempotency.earlier.found;
+}
+
 static enum flow_verdict ask_secrets(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
+    const struct users_question *earlier = &op->idempotency.earlier;
+    if (op->idempotency.key.at != NULL && earlier->outcome != PG_OK)
+        return call_refuse_outcome(&op->call, earlier->outcome);
+    if (is_repeated(op) && earlier->key_reused)
+        return call_refuse(&op->call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
     if (users_find_secrets(op->call.service->pool, call_caller(&op->call), &op->question))
         return FLOW_WAIT;
     return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
 }
 
-static enum flow_verdict verify_current(struct flow *flow)
+static enum flow_verdict verify_password(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
     if (op->question.outcome != PG_OK)
@@ -61,13 +86,16 @@ static enum flow_verdict verify_current(struct flow *flow)
     if (!op->question.found)
         return call_refuse(&op->call, PROBLEM_UNAUTHENTICATED, NULL);
     memcpy(op->work.encoded, op->question.password, sizeof op->work.encoded);
-    op->work.password = op->current;
+    op->work.password = is_repeated(op) ? op->fresh : op->current;
     return password_verify(&op->call, &op->work);
 }
 
 static enum flow_verdict hash_new(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
+    if (is_repeated(op))
+        return op->work.good ? idempotency_replay(&op->call, 204, (struct slice){NULL, 0})
+                             : call_refuse(&op->call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
     if (!op->work.good) {
         call_add_field(&op->call, SLICE("/current_password"), "wrong",
                        "is not the current password");
@@ -82,8 +110,13 @@ static enum flow_verdict ask_change(struct flow *flow)
     struct change_password *op = from_flow(flow);
     if (!op->work.good)
         return call_refuse(&op->call, PROBLEM_OVERLOADED, NULL);
-    if (users_set_password(op->call.service->pool, call_caller(&op->call),
-                           &op->call.gate.answer.sign_in_id, op->work.encoded, &op->question))
+    const struct users_new_password fresh = {
+        .user = *call_caller(&op->call),
+        .keep_sign_in = op->call.gate.answer.sign_in_id,
+        .password_hash = op->work.encoded,
+        .answer = {op->idempotency.key, op->idempotency.request_hash, 204, SLICE("")},
+    };
+    if (users_set_password(op->call.service->pool, &fresh, &op->question))
         return FLOW_WAIT;
     return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
 }
@@ -91,6 +124,8 @@ static enum flow_verdict ask_change(struct flow *flow)
 static enum flow_verdict tell_cache(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
+    if (op->question.outcome == PG_CONFLICT)
+        return call_refuse(&op->call, PROBLEM_REQUEST_IN_PROGRESS, NULL);
     if (op->question.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->question.outcome);
     call_log(&op->call, "password_changed", NULL, NULL);
@@ -108,11 +143,12 @@ static const struct flow_step steps[] = {
     {"read_body", read_body},
     {"ask_gate", call_ask_gate},
     {"check_gate", call_check_user},
-    {"ask_secrets", ask_secrets},
-    {"verify_current", verify_current}, /* the thread pool */
-    {"hash_new", hash_new},             /* the thread pool */
-    {"ask_change", ask_change},         /* PostgreSQL */
-    {"tell_cache", tell_cache},         /* Redis */
+    {"ask_remembered", ask_remembered},   /* PostgreSQL, only with a key */
+    {"ask_secrets", ask_secrets},         /* PostgreSQL */
+    {"verify_password", verify_password}, /* the thread pool */
+    {"hash_new", hash_new},               /* the thread pool */
+    {"ask_change", ask_change},           /* PostgreSQL */
+    {"tell_cache", tell_cache},           /* Redis */
     {"report", report},
     {NULL, NULL},
 };

@@ -13,8 +13,7 @@ struct create_user {
     struct slice phone;
     struct slice password;
     struct slice name;
-    struct slice key;
-    uint8_t request_hash[32];
+    struct idempotency idempotency;
     struct password_work hashing;
     struct users_question question;
     struct user user;
@@ -43,10 +42,11 @@ static void answered(struct users_question *question)
 static enum flow_verdict read_body(struct flow *flow)
 {
     struct create_user *op = from_flow(flow);
-    if (!call_expect_no_query(&op->call) || !idempotency_read(&op->call, false, &op->key) ||
+    if (!call_expect_no_query(&op->call) ||
+        !idempotency_read(&op->call, false, &op->idempotency.key) ||
         !body_read(&op->call, fields, op))
         return FLOW_DONE;
-    body_hash(&op->call, fields, op, op->request_hash);
+    body_hash(&op->call, fields, op, op->idempotency.request_hash);
     op->call.request->authorization = (struct slice){NULL, 0};
     op->call.gate.extra = GATE_SIGN_UP;
     op->question.arena = &op->call.request->arena;
@@ -58,29 +58,14 @@ static enum flow_verdict read_body(struct flow *flow)
 static enum flow_verdict ask_remembered(struct flow *flow)
 {
     struct create_user *op = from_flow(flow);
-    if (op->key.at == NULL)
-        return FLOW_NEXT;
-    if (users_find_answer(op->call.service->pool, op->key, op->request_hash, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
-}
-
-static enum flow_verdict replay(struct create_user *op)
-{
-    if (op->question.key_reused)
-        return call_refuse(&op->call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
-    response_header_add(op->call.request, "idempotency-replayed", SLICE("true"));
-    response_json(op->call.request, op->question.answer_status, op->question.answer_body);
-    return FLOW_DONE;
+    return idempotency_ask(&op->call, &op->idempotency);
 }
 
 static enum flow_verdict hash_password(struct flow *flow)
 {
     struct create_user *op = from_flow(flow);
-    if (op->key.at != NULL && op->question.outcome != PG_OK)
-        return call_refuse_outcome(&op->call, op->question.outcome);
-    if (op->key.at != NULL && op->question.found)
-        return replay(op);
+    if (idempotency_check(&op->call, &op->idempotency) == FLOW_DONE)
+        return FLOW_DONE;
     op->hashing.password = op->password;
     return password_hash(&op->call, &op->hashing);
 }
@@ -108,8 +93,8 @@ static enum flow_verdict ask_create(struct flow *flow)
         .password_hash = op->hashing.encoded,
         .currency = op->call.service->settings.currency,
         .now = now,
-        .key = op->key,
-        .request_hash = op->request_hash,
+        .key = op->idempotency.key,
+        .request_hash = op->idempotency.request_hash,
         .answer_status = 201,
         .answer_body = bytes_view(&op->body),
     };
@@ -124,21 +109,19 @@ static enum flow_verdict ask_conflict(struct flow *flow)
     struct create_user *op = from_flow(flow);
     if (op->question.outcome != PG_CONFLICT)
         return FLOW_NEXT;
-    if (op->key.at == NULL)
-        return call_refuse(&op->call, PROBLEM_PHONE_TAKEN, NULL);
-    op->question.outcome = PG_OK;
-    return ask_remembered(flow) == FLOW_WAIT ? FLOW_WAIT : FLOW_DONE;
+    return idempotency_ask(&op->call, &op->idempotency);
 }
 
 static enum flow_verdict report_user(struct flow *flow)
 {
     struct create_user *op = from_flow(flow);
+    if (op->question.outcome == PG_CONFLICT) {
+        if (idempotency_check(&op->call, &op->idempotency) == FLOW_DONE)
+            return FLOW_DONE;
+        return call_refuse(&op->call, PROBLEM_PHONE_TAKEN, NULL);
+    }
     if (op->question.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->question.outcome);
-    if (op->question.replayed || op->question.key_reused)
-        return replay(op);
-    if (!op->question.found)
-        return call_refuse(&op->call, PROBLEM_PHONE_TAKEN, NULL);
     call_log(&op->call, "user_created", "usr_", &op->user.id);
     return call_answer(&op->call, 201, &op->body);
 }

@@ -29,6 +29,8 @@ static void answered(struct users_question *question)
 static enum flow_verdict ask_revoke(struct flow *flow)
 {
     struct delete_session *op = from_flow(flow);
+    if (!call_expect_no_query(&op->call))
+        return FLOW_DONE;
     op->sign_in = slice_equals(op->call.request->path, "/v1/sessions/current")
                       ? op->call.gate.answer.sign_in_id
                       : call_path_id(&op->call, 0, "ses_");

@@ -13,7 +13,7 @@ void show_me_update(void *owner, struct request *request);
 void change_password(void *owner, struct request *request);
 void change_totp(void *owner, struct request *request);
 void wallet_calls_list(void *owner, struct request *request);
-void wallet_calls_create(void *owner, struct request *request);
+void create_wallet(void *owner, struct request *request);
 void wallet_calls_show(void *owner, struct request *request);
 void list_transactions(void *owner, struct request *request);
 void create_transfer(void *owner, struct request *request);

@@ -1,5 +1,7 @@
 #include "api/idempotency.h"
 
+#include <stddef.h>
+
 static bool is_visible(struct slice text)
 {
     for (size_t i = 0; i < text.length; i++)
@@ -25,4 +27,46 @@ bool idempotency_read(struct call *call, bool required, struct slice *key)
     }
     *key = text;
     return true;
+}
+
+static void answered(struct users_question *question)
+{
+    struct idempotency *idempotency =
+        (struct idempotency *)(void *)((char *)question - offsetof(struct idempotency, earlier));
+    call_resume(idempotency->call);
+}
+
+enum flow_verdict idempotency_ask(struct call *call, struct idempotency *idempotency)
+{
+    const struct uuid *caller = call->gate.answer.caller == GATE_NOBODY ? NULL : call_caller(call);
+    if (idempotency->key.at == NULL)
+        return FLOW_NEXT;
+    idempotency->call = call;
+    idempotency->earlier.arena = &call->request->arena;
+    idempotency->earlier.done = answered;
+    if (users_find_answer(call->service->pool, caller, idempotency->key, idempotency->request_hash,
+                          &idempotency->earlier))
+        return FLOW_WAIT;
+    return call_refuse(call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+}
+
+enum flow_verdict idempotency_check(struct call *call, struct idempotency *idempotency)
+{
+    const struct users_question *earlier = &idempotency->earlier;
+    if (idempotency->key.at == NULL)
+        return FLOW_NEXT;
+    if (earlier->outcome != PG_OK)
+        return call_refuse_outcome(call, earlier->outcome);
+    if (!earlier->found)
+        return FLOW_NEXT;
+    if (earlier->key_reused)
+        return call_refuse(call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
+    return idempotency_replay(call, earlier->answer_status, earlier->answer_body);
+}
+
+enum flow_verdict idempotency_replay(struct call *call, int status, struct slice body)
+{
+    response_header_add(call->request, "idempotency-replayed", SLICE("true"));
+    call->request->log_kind = "replayed";
+    return call_answer_stored(call, status, body);
 }

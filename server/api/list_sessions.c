@@ -1,12 +1,13 @@
-/* GET /v1/sessions: the devices that are signed in. */
+/* GET /v1/sessions: the devices that are signed in, newest first. */
 #include <stddef.h>
 
-#include "api/call.h"
 #include "api/endpoints.h"
+#include "api/paging.h"
 #include "api/receipt.h"
 
 struct list_sessions {
     struct call call;
+    struct paging page;
     struct users_question question;
 };
 
@@ -26,11 +27,14 @@ static void answered(struct users_question *question)
 static enum flow_verdict ask_list(struct flow *flow)
 {
     struct list_sessions *op = from_flow(flow);
-    if (!call_expect_no_query(&op->call))
+    op->page.after.list = CURSOR_SESSIONS;
+    op->page.after.scope = *call_caller(&op->call);
+    if (!paging_read(&op->call, &op->page, NULL))
         return FLOW_DONE;
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
-    if (users_list_sign_ins(op->call.service->pool, call_caller(&op->call), &op->question))
+    if (users_list_sign_ins(op->call.service->pool, call_caller(&op->call),
+                            paging_before(&op->page), op->page.limit, &op->question))
         return FLOW_WAIT;
     return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
 }
@@ -54,22 +58,16 @@ static void write_sign_in(struct json_writer *writer, const struct users_sign_in
 static enum flow_verdict report(struct flow *flow)
 {
     struct list_sessions *op = from_flow(flow);
-    struct bytes body;
-    struct json_writer writer;
-    if (op->question.outcome != PG_OK)
-        return call_refuse_outcome(&op->call, op->question.outcome);
-    bytes_init(&body, &op->call.request->arena);
-    json_write_init(&writer, &body);
-    json_write_object(&writer);
-    json_write_key(&writer, "data");
-    json_write_array(&writer);
-    for (size_t i = 0; i < op->question.sign_in_count; i++)
-        write_sign_in(&writer, &op->question.sign_ins[i], &op->call.gate.answer.sign_in_id);
-    json_write_array_end(&writer);
-    json_write_key(&writer, "next");
-    json_write_null(&writer);
-    json_write_object_end(&writer);
-    return call_answer(&op->call, 200, &body);
+    const struct users_question *question = &op->question;
+    if (question->outcome != PG_OK)
+        return call_refuse_outcome(&op->call, question->outcome);
+    size_t count = paging_count(&op->page, question->sign_in_count);
+    struct json_writer *writer = paging_begin(&op->call, &op->page);
+    for (size_t i = 0; i < count; i++)
+        write_sign_in(writer, &question->sign_ins[i], &op->call.gate.answer.sign_in_id);
+    paging_end(&op->call, &op->page, question->sign_in_count,
+               count == 0 ? NULL : &question->sign_ins[count - 1].id);
+    return call_answer(&op->call, 200, &op->page.body);
 }
 
 static const struct flow_step steps[] = {

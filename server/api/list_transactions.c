@@ -1,20 +1,19 @@
 /* GET /v1/wallets/{id}/transactions: the statement, newest first. */
 #include <stddef.h>
-#include <stdlib.h>
 
-#include "api/call.h"
-#include "api/cursor.h"
+#include "api/body.h"
 #include "api/endpoints.h"
+#include "api/paging.h"
 #include "api/receipt.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "ledger/money.h"
 
-#define LIMIT_DEFAULT 20
-#define LIMIT_MAX 100
+#define REFERENCE_MAX 64 /* characters: as in a transfer */
 
 struct list_transactions {
     struct call call;
+    struct paging page;
     struct wallets_filter filter;
     struct wallets_question question;
 };
@@ -32,84 +31,58 @@ static void answered(struct wallets_question *question)
     call_resume(&op->call);
 }
 
-static bool parse_number(struct slice text, int64_t least, int64_t most, int64_t *out)
+static struct wallets_filter *filter_of(struct call *call)
 {
-    int64_t number = 0;
-    if (text.length == 0 || text.length > 16)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        number = number * 10 + (text.at[i] - '0');
-    }
-    *out = number;
-    return number >= least && number <= most;
+    return &((struct list_transactions *)(void *)call)->filter;
 }
 
-static const char *read_limit(struct list_transactions *op, struct slice value)
+static const char *read_kind(struct call *call, struct slice value)
 {
-    int64_t limit;
-    if (!parse_number(value, 1, LIMIT_MAX, &limit))
-        return "must be an integer from 1 to 100";
-    op->filter.limit = (int)limit;
-    return NULL;
+    struct wallets_filter *filter = filter_of(call);
+    filter->kind = (int)transaction_kind_parse(value);
+    return filter->kind == 0 ? "must be deposit or transfer" : NULL;
 }
 
-static const char *read_after(struct list_transactions *op, struct slice value)
+static const char *read_from(struct call *call, struct slice value)
 {
-    return cursor_read(op->call.service->settings.cursor_key, &op->filter.wallet, value,
-                       &op->filter.before_version)
-               ? NULL
-               : "must be the `next` of an earlier page of this wallet";
+    return clock_parse(value, &filter_of(call)->from) ? NULL
+                                                      : "must be a time like 2026-12-01T08:00:00Z";
 }
 
-static const char *read_kind(struct list_transactions *op, struct slice value)
+static const char *read_to(struct call *call, struct slice value)
 {
-    op->filter.kind = (int)transaction_kind_parse(value);
-    return op->filter.kind == 0 ? "must be deposit or transfer" : NULL;
+    return clock_parse(value, &filter_of(call)->to) ? NULL
+                                                    : "must be a time like 2026-12-01T08:00:00Z";
 }
 
-static const char *read_from(struct list_transactions *op, struct slice value)
+static const char *read_min(struct call *call, struct slice value)
 {
-    return clock_parse(value, &op->filter.from) ? NULL : "must be a time like 2026-12-01T08:00:00Z";
+    return paging_number(value, 0, MONEY_MAX, &filter_of(call)->min_amount) ? NULL
+                                                                            : "must be an amount";
 }
 
-static const char *read_to(struct list_transactions *op, struct slice value)
+static const char *read_max(struct call *call, struct slice value)
 {
-    return clock_parse(value, &op->filter.to) ? NULL : "must be a time like 2026-12-01T08:00:00Z";
+    return paging_number(value, 0, MONEY_MAX, &filter_of(call)->max_amount) ? NULL
+                                                                            : "must be an amount";
 }
 
-static const char *read_min(struct list_transactions *op, struct slice value)
+static const char *read_counterparty(struct call *call, struct slice value)
 {
-    return parse_number(value, 0, MONEY_MAX, &op->filter.min_amount) ? NULL : "must be an amount";
+    return uuid_parse(value, "wal_", &filter_of(call)->counterparty) ? NULL
+                                                                     : "must be a wallet's id";
 }
 
-static const char *read_max(struct list_transactions *op, struct slice value)
+static const char *read_reference(struct call *call, struct slice value)
 {
-    return parse_number(value, 0, MONEY_MAX, &op->filter.max_amount) ? NULL : "must be an amount";
-}
-
-static const char *read_counterparty(struct list_transactions *op, struct slice value)
-{
-    return uuid_parse(value, "wal_", &op->filter.counterparty) ? NULL : "must be a wallet's id";
-}
-
-static const char *read_reference(struct list_transactions *op, struct slice value)
-{
-    struct arena *arena = &op->call.request->arena;
-    if (value.length < 1 || value.length > 256 || !json_write_is_utf8(value))
+    ssize_t count = json_write_is_utf8(value) ? body_characters(value) : -1;
+    if (count < 1 || count > REFERENCE_MAX)
         return "must be a text of 1 to 64 characters";
-    op->filter.reference = arena_copy(arena, value);
+    filter_of(call)->reference = arena_copy(&call->request->arena, value);
     return NULL;
 }
 
-static const struct {
-    const char *name;
-    const char *pointer;
-    const char *(*read)(struct list_transactions *op, struct slice value);
-} parameters[] = {
-    {"limit", "?limit", read_limit},
-    {"after", "?after", read_after},
+static const struct paging_filter filters[] = {
     {"kind", "?kind", read_kind},
     {"from", "?from", read_from},
     {"to", "?to", read_to},
@@ -117,44 +90,26 @@ static const struct {
     {"max_amount", "?max_amount", read_max},
     {"counterparty", "?counterparty", read_counterparty},
     {"reference", "?reference", read_reference},
+    {NULL, NULL, NULL},
 };
-
-static void read_parameter(struct list_transactions *op, struct slice name, struct slice value,
-                           bool bad)
-{
-    size_t at = 0;
-    size_t known = sizeof parameters / sizeof parameters[0];
-    while (at < known && (bad || !slice_equals(name, parameters[at].name)))
-        at++;
-    if (at == known) {
-        call_add_field(&op->call, SLICE("?"), bad ? "format" : "unknown",
-                       bad ? "its percent-encoding is broken" : "a parameter is not known here");
-        return;
-    }
-    const char *wrong = parameters[at].read(op, value);
-    if (wrong != NULL)
-        call_add_field(&op->call, slice_of(parameters[at].pointer), "format", wrong);
-}
 
 static enum flow_verdict read_query(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
-    struct slice name;
-    struct slice value;
-    size_t at = 0;
-    bool bad;
     op->filter = (struct wallets_filter){
         .wallet = call_path_id(&op->call, 0, "wal_"),
-        .limit = LIMIT_DEFAULT,
         .before_version = INT64_MAX,
         .from = INT64_MIN,
         .to = INT64_MAX,
         .max_amount = INT64_MAX,
     };
-    while (request_query_next(op->call.request, &at, &name, &value, &bad))
-        read_parameter(op, name, value, bad);
-    if (op->call.problem.field_count > 0)
-        return call_refuse(&op->call, PROBLEM_INVALID_REQUEST, NULL);
+    op->page.after.list = CURSOR_STATEMENT;
+    op->page.after.scope = op->filter.wallet; /* whose owner is the caller, or there is no answer */
+    if (!paging_read(&op->call, &op->page, filters))
+        return FLOW_DONE;
+    op->filter.limit = op->page.limit;
+    if (op->page.has_after)
+        op->filter.before_version = cursor_number(&op->page.after.position);
     return FLOW_NEXT;
 }
 
@@ -171,41 +126,23 @@ static enum flow_verdict ask_lines(struct flow *flow)
     return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
 }
 
-static void write_next(struct json_writer *writer, const struct list_transactions *op, bool more)
-{
-    char text[CURSOR_TEXT_MAX];
-    json_write_key(writer, "next");
-    if (!more) {
-        json_write_null(writer);
-        return;
-    }
-    cursor_write(op->call.service->settings.cursor_key, &op->filter.wallet,
-                 op->question.transactions[op->filter.limit - 1].version, text);
-    json_write_text(writer, text);
-}
-
 static enum flow_verdict report(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
-    struct bytes body;
-    struct json_writer writer;
-    if (op->question.outcome != PG_OK)
-        return call_refuse_outcome(&op->call, op->question.outcome);
-    if (op->question.wallet_count == 0)
+    const struct wallets_question *question = &op->question;
+    struct uuid last = {{0}};
+    if (question->outcome != PG_OK)
+        return call_refuse_outcome(&op->call, question->outcome);
+    if (question->wallet_count == 0)
         return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
-    bool more = op->question.transaction_count > (size_t)op->filter.limit;
-    size_t count = more ? (size_t)op->filter.limit : op->question.transaction_count;
-    bytes_init(&body, &op->call.request->arena);
-    json_write_init(&writer, &body);
-    json_write_object(&writer);
-    json_write_key(&writer, "data");
-    json_write_array(&writer);
+    size_t count = paging_count(&op->page, question->transaction_count);
+    struct json_writer *writer = paging_begin(&op->call, &op->page);
     for (size_t i = 0; i < count; i++)
-        receipt_write_line(&writer, &op->question.transactions[i]);
-    json_write_array_end(&writer);
-    write_next(&writer, op, more);
-    json_write_object_end(&writer);
-    return call_answer(&op->call, 200, &body);
+        receipt_write_line(writer, &question->transactions[i]);
+    if (count > 0)
+        last = cursor_position(question->transactions[count - 1].version);
+    paging_end(&op->call, &op->page, question->transaction_count, &last);
+    return call_answer(&op->call, 200, &op->page.body);
 }
 
 static const struct flow_step steps[] = {

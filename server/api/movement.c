@@ -42,19 +42,10 @@ enum flow_verdict movement_ask(struct call *call, struct movement *movement)
 static enum flow_verdict report_answer(struct call *call, struct movement *movement)
 {
     const struct posting_order *order = &movement->receipt.order;
-    struct response *response = &call->request->response;
     if (movement->answer.at == NULL) /* out of memory: it's durable, and asking again tells it */
         return call_refuse(call, PROBLEM_OVERLOADED, NULL);
-    if (order->replayed) {
-        response_header_add(call->request, "idempotency-replayed", SLICE("true"));
-        call->request->log_kind = "replayed";
-    }
-    response_json(call->request, order->status, movement->answer);
-    if (order->status >= 400) {
-        response->content_type = "application/problem+json";
-        response->code = "refused";
-    }
-    return FLOW_DONE;
+    return order->replayed ? idempotency_replay(call, order->status, movement->answer)
+                           : call_answer_stored(call, order->status, movement->answer);
 }
 
 enum flow_verdict movement_report(struct call *call, struct movement *movement)

@@ -1,4 +1,6 @@
 /* The operators' listener: /livez, /readyz, /metrics. */
+#include <strings.h>
+
 #include "api/endpoints.h"
 #include "api/service.h"
 #include "base/crypto.h"
@@ -44,6 +46,12 @@ void operators_ready(void *owner, struct request *request)
     write_check(&writer, "redis", !gate_breaker_is_open(service->gate));
     json_write_object_end(&writer);
     json_write_object_end(&writer);
+    if (body.failed) {
+        problem_answer_code(request, PROBLEM_OVERLOADED, NULL);
+        return;
+    }
+    if (!ready)
+        response_header_add(request, "retry-after", SLICE("1"));
     response_json(request, ready ? 200 : 503, bytes_view(&body));
     request_answer(request);
 }
@@ -55,7 +63,7 @@ static bool is_operator(const struct service *service, const struct request *req
     if (request->has_client_certificate)
         return true;
     if (!service->settings.has_operator_token || text.length < 8 ||
-        memcmp(text.at, "Bearer ", 7) != 0)
+        strncasecmp(text.at, "Bearer ", 7) != 0)
         return false;
     crypto_sha256((struct slice){text.at + 7, text.length - 7}, hash);
     return crypto_equal(hash, service->settings.operator_token_hash, sizeof hash);

@@ -102,6 +102,19 @@ static void take_traceparent(struct request *request, struct slice text)
         memcpy(request->trace_id, id, sizeof id);
 }
 
+/* Lines of one header are one list (RFC 9110, 5.3). False: out of memory. */
+static bool take_list(struct request *request, struct slice *field, struct slice value)
+{
+    struct bytes all;
+    bytes_init(&all, &request->arena);
+    bytes_add_slice(&all, *field);
+    if (field->at != NULL)
+        bytes_add_text(&all, ", ");
+    bytes_add_slice(&all, value);
+    *field = bytes_view(&all);
+    return !all.failed;
+}
+
 static void take_once(struct request *request, struct slice *field, struct slice value)
 {
     if (field->at != NULL)
@@ -118,7 +131,6 @@ static const struct {
     {"content-type", offsetof(struct request, content_type), true},
     {"authorization", offsetof(struct request, authorization), true},
     {"idempotency-key", offsetof(struct request, idempotency_key), true},
-    {"if-none-match", offsetof(struct request, if_none_match), false},
     {"last-event-id", offsetof(struct request, last_event_id), false},
     {"moolah-version", offsetof(struct request, moolah_version), false},
     {"user-agent", offsetof(struct request, user_agent), false},
@@ -134,6 +146,8 @@ static bool take_header(struct request *request, struct slice name, struct slice
         take_traceparent(request, value);
         return true;
     }
+    if (slice_equals(name, "if-none-match"))
+        return take_list(request, &request->if_none_match, value);
     bool path = slice_equals(name, ":path");
     size_t at = 0;
     while (!path && at < sizeof wanted / sizeof wanted[0] && !slice_equals(name, wanted[at].name))

@@ -53,7 +53,8 @@ static const struct pg_statement add_sign_in = {
 static const struct pg_statement list_sign_ins = {
     "users_list_sign_ins", "select id, device, ip, created_at, expires_at from sign_ins "
                            "where user_id = $1::uuid and revoked_at is null and expires_at > now() "
-                           "order by id desc limit 100"};
+                           "and ($2::uuid is null or id < $2::uuid) "
+                           "order by id desc limit $3::integer"};
 static const struct pg_statement revoke_sign_in = {
     "users_revoke_sign_in", "update sign_ins set revoked_at = now() where id = $1::uuid and "
                             "user_id = $2::uuid and revoked_at is null returning token_hash"};
@@ -62,16 +63,23 @@ static const struct pg_statement set_name = {
     "update users set name = $2::text where id = $1::uuid returning " USER_COLUMNS};
 static const struct pg_statement set_password = {
     "users_set_password",
-    "with changed as (update users set password = $2::text where id = $1::uuid returning id) "
+    "with changed as (update users set password = $2::text where id = $1::uuid returning id), "
+    "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
+    "created_at) select id, $4::text, $5::bytea, $6::smallint, $7::bytea, now() from changed "
+    "where $4::text is not null) "
     "update sign_ins set revoked_at = now() from changed where user_id = changed.id "
     "and sign_ins.id <> $3::uuid and revoked_at is null returning token_hash"};
 static const struct pg_statement set_totp = {
     "users_set_totp", "update users set totp_secret = $2::bytea, totp_last_step = -1 "
                       "where id = $1::uuid and not totp_enabled returning " USER_COLUMNS};
 static const struct pg_statement enable_totp = {
-    "users_enable_totp", "update users set totp_enabled = true, totp_last_step = $2::bigint "
-                         "where id = $1::uuid and not totp_enabled and totp_secret is not null "
-                         "returning " USER_COLUMNS};
+    "users_enable_totp",
+    "with enabled as (update users set totp_enabled = true, totp_last_step = $2::bigint "
+    "where id = $1::uuid and not totp_enabled and totp_secret is not null "
+    "returning " USER_COLUMNS "), "
+    "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
+    "created_at) select id, $3::text, $4::bytea, $5::smallint, $6::bytea, now() from enabled "
+    "where $3::text is not null) select * from enabled"};
 
 const struct pg_statement *const users_statements[] = {
     &create,         &find_answer,  &find,         &find_by_phone,
@@ -171,6 +179,8 @@ static void on_answer(void *owner, enum pg_outcome outcome, const struct pg_rows
         q->replayed = !q->key_reused;
         q->answer_status = (int)pg_rows_int(rows, 0, 1);
         q->answer_body = copy(q, rows, 0, 2);
+        if (q->answer_body.at == NULL)
+            q->outcome = PG_UNAVAILABLE;
     }
     q->done(q);
 }
@@ -205,6 +215,14 @@ static struct slice bytes_of(const uint8_t *hash, size_t length)
     return (struct slice){(const char *)hash, length};
 }
 
+static void add_answer(struct pg_params *params, const struct users_answer *answer)
+{
+    pg_params_text(params, answer->key);
+    pg_params_text(params, bytes_of(answer->request_hash, CRYPTO_HASH_SIZE));
+    pg_params_smallint(params, (int16_t)answer->status);
+    pg_params_text(params, answer->body);
+}
+
 bool users_create(struct pg_pool *pool, const struct users_new *fresh, struct users_question *q)
 {
     struct pg_params params;
@@ -224,14 +242,14 @@ bool users_create(struct pg_pool *pool, const struct users_new *fresh, struct us
     return pg_pool_ask(pool, &create, &params, on_row, q);
 }
 
-bool users_find_answer(struct pg_pool *pool, struct slice key, const uint8_t request_hash[32],
-                       struct users_question *q)
+bool users_find_answer(struct pg_pool *pool, const struct uuid *caller, struct slice key,
+                       const uint8_t request_hash[32], struct users_question *q)
 {
     struct pg_params params;
     memcpy(q->asked_hash, request_hash, sizeof q->asked_hash);
     pg_params_init(&params, q->arena);
     pg_params_text(&params, key);
-    pg_params_uuid(&params, &nobody);
+    pg_params_uuid(&params, caller == NULL ? &nobody : caller);
     return pg_pool_ask(pool, &find_answer, &params, on_answer, q);
 }
 
@@ -289,9 +307,16 @@ bool users_add_sign_in(struct pg_pool *pool, const struct users_new_sign_in *fre
     return pg_pool_ask(pool, &add_sign_in, &params, on_row, q);
 }
 
-bool users_list_sign_ins(struct pg_pool *pool, const struct uuid *user, struct users_question *q)
+bool users_list_sign_ins(struct pg_pool *pool, const struct uuid *user, const struct uuid *before,
+                         int limit, struct users_question *q)
 {
-    return ask_by_id(pool, &list_sign_ins, user, on_sign_ins, q);
+    struct pg_params params;
+    assert(limit >= 1 && limit <= 100);
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, user);
+    pg_params_uuid(&params, before);
+    pg_params_integer(&params, limit + 1);
+    return pg_pool_ask(pool, &list_sign_ins, &params, on_sign_ins, q);
 }
 
 bool users_revoke_sign_in(struct pg_pool *pool, const struct uuid *user, const struct uuid *sign_in,
@@ -314,15 +339,15 @@ bool users_set_name(struct pg_pool *pool, const struct uuid *user, struct slice 
     return pg_pool_ask(pool, &set_name, &params, on_user, q);
 }
 
-bool users_set_password(struct pg_pool *pool, const struct uuid *user,
-                        const struct uuid *keep_sign_in, const char *password_hash,
+bool users_set_password(struct pg_pool *pool, const struct users_new_password *fresh,
                         struct users_question *q)
 {
     struct pg_params params;
     pg_params_init(&params, q->arena);
-    pg_params_uuid(&params, user);
-    pg_params_text(&params, slice_of(password_hash));
-    pg_params_uuid(&params, keep_sign_in);
+    pg_params_uuid(&params, &fresh->user);
+    pg_params_text(&params, slice_of(fresh->password_hash));
+    pg_params_uuid(&params, &fresh->keep_sign_in);
+    add_answer(&params, &fresh->answer);
     return pg_pool_ask(pool, &set_password, &params, on_token_hashes, q);
 }
 
@@ -337,11 +362,12 @@ bool users_set_totp(struct pg_pool *pool, const struct uuid *user,
 }
 
 bool users_enable_totp(struct pg_pool *pool, const struct uuid *user, int64_t step,
-                       struct users_question *q)
+                       const struct users_answer *answer, struct users_question *q)
 {
     struct pg_params params;
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, user);
     pg_params_bigint(&params, step);
+    add_answer(&params, answer);
     return pg_pool_ask(pool, &enable_totp, &params, on_user, q);
 }

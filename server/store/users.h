@@ -48,6 +48,14 @@ struct users_question {
     uint8_t asked_hash[CRYPTO_HASH_SIZE]; /* users_find_answer's own */
 };
 
+/* What a replay answers, remembered in the statement that makes it true. */
+struct users_answer {
+    struct slice key;            /* {NULL,0}: none, nothing is remembered */
+    const uint8_t *request_hash; /* 32 bytes */
+    int status;
+    struct slice body;
+};
+
 struct users_sign_in {
     struct uuid id;
     struct slice device; /* user agent, at most 200 bytes */
@@ -74,10 +82,10 @@ struct users_new {
 
 /* One statement: user, account and first wallet. outcome PG_CONFLICT: the phone is taken. */
 bool users_create(struct pg_pool *pool, const struct users_new *fresh, struct users_question *q);
-/* Look for a remembered answer of an anonymous call before hashing a password for it. found:
+/* Look for the answer that is remembered under `caller` and `key` (NULL: anonymous calls'). found:
  * replayed/key_reused are set. */
-bool users_find_answer(struct pg_pool *pool, struct slice key, const uint8_t request_hash[32],
-                       struct users_question *q);
+bool users_find_answer(struct pg_pool *pool, const struct uuid *caller, struct slice key,
+                       const uint8_t request_hash[32], struct users_question *q);
 
 bool users_find(struct pg_pool *pool, const struct uuid *id, struct users_question *q);
 bool users_find_secrets(struct pg_pool *pool, const struct uuid *id,
@@ -100,21 +108,30 @@ struct users_new_sign_in {
 };
 bool users_add_sign_in(struct pg_pool *pool, const struct users_new_sign_in *fresh,
                        struct users_question *q);
-bool users_list_sign_ins(struct pg_pool *pool, const struct uuid *user, struct users_question *q);
+/* Newest first, those before `before` (NULL: from the newest); one more than `limit` is read, to
+ * know whether there are more. */
+bool users_list_sign_ins(struct pg_pool *pool, const struct uuid *user, const struct uuid *before,
+                         int limit, struct users_question *q);
 bool users_revoke_sign_in(struct pg_pool *pool, const struct uuid *user, const struct uuid *sign_in,
                           struct users_question *q);
 
 bool users_set_name(struct pg_pool *pool, const struct uuid *user, struct slice name,
                     struct users_question *q);
-/* Also revokes every other sign-in of the user. */
-bool users_set_password(struct pg_pool *pool, const struct uuid *user,
-                        const struct uuid *keep_sign_in, const char *password_hash,
+struct users_new_password {
+    struct uuid user;
+    struct uuid keep_sign_in;
+    const char *password_hash;
+    struct users_answer answer;
+};
+/* Also revokes every other sign-in of the user. PG_CONFLICT: the key was taken meanwhile. */
+bool users_set_password(struct pg_pool *pool, const struct users_new_password *fresh,
                         struct users_question *q);
-/* Two steps: store a secret (not yet enabled), then enable it with a code's step. */
+/* Two steps: store a secret (not yet enabled), then enable it with a code's step. PG_CONFLICT: the
+ * key was taken meanwhile. */
 bool users_set_totp(struct pg_pool *pool, const struct uuid *user,
                     const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], struct users_question *q);
 bool users_enable_totp(struct pg_pool *pool, const struct uuid *user, int64_t step,
-                       struct users_question *q);
+                       const struct users_answer *answer, struct users_question *q);
 
 extern const struct pg_statement
     *const users_statements[]; /* ended by NULL: for the pool's connections */

@@ -12,17 +12,23 @@
 
 static const struct pg_statement list = {
     "wallets_list", "select " WALLET_COLUMNS " from wallets w join accounts a on a.id = w.id "
-                    "where w.owner = $1::uuid order by w.id limit 100"};
+                    "where w.owner = $1::uuid and ($2::uuid is null or w.id < $2::uuid) "
+                    "order by w.id desc limit $3::integer"};
 static const struct pg_statement find = {
     "wallets_find", "select " WALLET_COLUMNS " from wallets w join accounts a on a.id = w.id "
                     "where w.id = $1::uuid and w.owner = $2::uuid"};
 
-/* At most 20 a user: counted in the statement; two at once may make 21, which hurts nobody. */
+/* Counted in the statement; two at once may make one too many, which hurts nobody. */
 static const struct pg_statement create = {
     "wallets_create",
-    "with room as (select 1 where (select count(*) from wallets where owner = $2::uuid) < 20), "
+    "with room as (select count(*) < $6::integer as free from wallets where owner = $2::uuid), "
     "account as (insert into accounts (id, kind, currency, owner) "
-    "select $1::uuid, 1, $4::integer, $2::uuid from room returning *) "
+    "select $1::uuid, 1, $4::integer, $2::uuid from room where free returning id), "
+    "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
+    "created_at) select $2::uuid, $7::text, $8::bytea, "
+    "case when free then $9::smallint else $11::smallint end, "
+    "case when free then $10::bytea else $12::bytea end, $5::timestamptz "
+    "from room where $7::text is not null) "
     "insert into wallets (id, owner, label, created_at) "
     "select account.id, $2::uuid, $3::text, $5::timestamptz from account returning id"};
 
@@ -198,11 +204,15 @@ static void on_transaction(void *owner, enum pg_outcome outcome, const struct pg
     q->done(q);
 }
 
-bool wallets_list(struct pg_pool *pool, const struct uuid *owner, struct wallets_question *q)
+bool wallets_list(struct pg_pool *pool, const struct uuid *owner, const struct uuid *before,
+                  int limit, struct wallets_question *q)
 {
     struct pg_params params;
+    assert(limit >= 1 && limit <= 100);
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, owner);
+    pg_params_uuid(&params, before);
+    pg_params_integer(&params, limit + 1);
     return pg_pool_ask(pool, &list, &params, on_wallets, q);
 }
 
@@ -259,14 +269,23 @@ bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id,
     return pg_pool_ask(pool, &find_transaction, &params, on_transaction, q);
 }
 
-bool wallets_create(struct pg_pool *pool, const struct wallet *fresh, struct wallets_question *q)
+bool wallets_create(struct pg_pool *pool, const struct wallets_new *fresh,
+                    struct wallets_question *q)
 {
     struct pg_params params;
+    const struct wallet *wallet = fresh->wallet;
     pg_params_init(&params, q->arena);
-    pg_params_uuid(&params, &fresh->id);
-    pg_params_uuid(&params, &fresh->owner);
-    pg_params_text(&params, fresh->label);
-    pg_params_integer(&params, (int32_t)fresh->currency);
-    pg_params_time(&params, fresh->created_at);
+    pg_params_uuid(&params, &wallet->id);
+    pg_params_uuid(&params, &wallet->owner);
+    pg_params_text(&params, wallet->label);
+    pg_params_integer(&params, (int32_t)wallet->currency);
+    pg_params_time(&params, wallet->created_at);
+    pg_params_integer(&params, WALLETS_PER_USER);
+    pg_params_text(&params, fresh->key);
+    pg_params_text(&params, (struct slice){(const char *)fresh->request_hash, 32});
+    pg_params_smallint(&params, (int16_t)fresh->status);
+    pg_params_text(&params, fresh->answer);
+    pg_params_smallint(&params, (int16_t)fresh->full_status);
+    pg_params_text(&params, fresh->full_answer);
     return pg_pool_ask(pool, &create, &params, on_created, q);
 }

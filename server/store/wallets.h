@@ -67,8 +67,10 @@ struct wallets_question {
     size_t transaction_count;
 };
 
-bool wallets_list(struct pg_pool *pool, const struct uuid *owner,
-                  struct wallets_question *q); /* all of a user, at most 100, oldest first */
+/* A user's, newest first, those before `before` (NULL: from the newest); one more than `limit` is
+ * read, to know whether there are more. */
+bool wallets_list(struct pg_pool *pool, const struct uuid *owner, const struct uuid *before,
+                  int limit, struct wallets_question *q);
 bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid *owner,
                   struct wallets_question *q); /* none when it isn't the owner's */
 /* The owner is checked in the same statement: wallet_count 0 means not found (or another's). */
@@ -76,9 +78,24 @@ bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter
                        const struct uuid *owner, struct wallets_question *q);
 bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id,
                               struct wallets_question *q);
-/* Another wallet: its account and row in one statement. At most 20 a user: wallet_count 0 when that
- * is reached. */
-bool wallets_create(struct pg_pool *pool, const struct wallet *fresh, struct wallets_question *q);
+#define WALLETS_PER_USER 20
+
+/* With an Idempotency-Key (may be {NULL,0}: none): what a replay answers is remembered in the same
+ * statement, whether there was room or not. */
+struct wallets_new {
+    const struct wallet *wallet;
+    struct slice key;
+    const uint8_t *request_hash; /* 32 bytes */
+    int status;
+    struct slice answer; /* when it's made */
+    int full_status;
+    struct slice full_answer; /* when the user has WALLETS_PER_USER already */
+};
+
+/* Another wallet: its account and row in one statement. wallet_count 0: there was no room.
+ * PG_CONFLICT: the key is taken. */
+bool wallets_create(struct pg_pool *pool, const struct wallets_new *fresh,
+                    struct wallets_question *q);
 
 extern const struct pg_statement *const wallets_statements[];
 

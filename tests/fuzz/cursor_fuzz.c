@@ -9,21 +9,30 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A good cursor with one character changed, one less, for another wallet or under another key. */
-static void check_neighbours(const uint8_t key[32], const struct uuid *wallet,
+static bool reads(const uint8_t key[32], struct cursor expected, struct slice text)
+{
+    return cursor_read(key, &expected, text);
+}
+
+/* A good cursor with one character changed, one less, for another list or scope or under another
+ * key. */
+static void check_neighbours(const uint8_t key[32], const struct cursor *good,
                              char text[CURSOR_TEXT_MAX], uint8_t with)
 {
     const uint8_t other_key[32] = {1, 2, 4};
-    const struct uuid other_wallet = {{8}};
+    struct cursor other_scope = *good;
+    struct cursor other_list = *good;
     size_t length = strlen(text);
-    int64_t back;
-    assert(!cursor_read(other_key, wallet, slice_of(text), &back));
-    assert(!cursor_read(key, &other_wallet, slice_of(text), &back));
-    assert(!cursor_read(key, wallet, (struct slice){text, length - 1}, &back));
+    other_scope.scope.bytes[0]++;
+    other_list.list = CURSOR_SESSIONS;
+    assert(!reads(other_key, *good, slice_of(text)));
+    assert(!reads(key, other_scope, slice_of(text)));
+    assert(!reads(key, other_list, slice_of(text)));
+    assert(!reads(key, *good, (struct slice){text, length - 1}));
     for (size_t i = 0; i < length; i++) {
         char was = text[i];
         text[i] = (char)with;
-        assert(was == text[i] || !cursor_read(key, wallet, (struct slice){text, length}, &back));
+        assert(was == text[i] || !reads(key, *good, (struct slice){text, length}));
         text[i] = was;
     }
 }
@@ -31,19 +40,19 @@ static void check_neighbours(const uint8_t key[32], const struct uuid *wallet,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t key[32] = {1, 2, 3};
-    const struct uuid wallet = {{7}};
+    struct cursor cursor = {.list = CURSOR_WALLETS, .scope = {{7}}};
     char text[CURSOR_TEXT_MAX];
-    int64_t version;
-    if (cursor_read(key, &wallet, (struct slice){(const char *)data, size}, &version)) {
-        cursor_write(key, &wallet, version, text);
+    if (cursor_read(key, &cursor, (struct slice){(const char *)data, size})) {
+        cursor_write(key, &cursor, text);
         assert(slice_equals((struct slice){(const char *)data, size}, text));
     }
-    if (size >= 8) {
-        int64_t back;
-        memcpy(&version, data, 8);
-        cursor_write(key, &wallet, version, text);
-        assert(cursor_read(key, &wallet, slice_of(text), &back) && back == version);
-        check_neighbours(key, &wallet, text, data[size - 1]);
+    if (size >= 16) {
+        struct cursor back = cursor;
+        memcpy(cursor.position.bytes, data, 16);
+        cursor_write(key, &cursor, text);
+        assert(cursor_read(key, &back, slice_of(text)));
+        assert(uuid_equal(&back.position, &cursor.position));
+        check_neighbours(key, &cursor, text, data[size - 1]);
     }
     return 0;
 }
