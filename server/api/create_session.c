@@ -83,6 +83,7 @@ static enum flow_verdict refuse_sign_in(struct create_session *op)
 {
     call_log(&op->call, "sign_in_failed", "usr_",
              op->question.found ? &op->question.user.id : NULL);
+    response_header_add(op->call.request, "www-authenticate", SLICE("Bearer"));
     return call_refuse(&op->call, PROBLEM_SIGN_IN_FAILED, NULL);
 }
 

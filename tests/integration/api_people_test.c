@@ -48,6 +48,19 @@ static void test_sign_up(void **state)
     assert_string_equal(talk_member("errors.pointer"), "/phone");
 }
 
+/* A key changes nothing: the answer holds a secret and is never stored. */
+static void test_sign_in_under_a_key(void **state)
+{
+    char first[96];
+    (void)state;
+    const char *body = SIGN_IN("+27831234567", "long enough");
+    assert_int_equal(talk_ask("POST", "/v1/sessions", NULL, "sign-in", body), 201);
+    snprintf(first, sizeof first, "%s", talk_member("token"));
+    assert_int_equal(talk_ask("POST", "/v1/sessions", NULL, "sign-in", body), 201);
+    assert_null(talk_header("idempotency-replayed"));
+    assert_string_not_equal(talk_member("token"), first);
+}
+
 static void test_sign_in_tells_nothing(void **state)
 {
     char detail[100];
@@ -480,6 +493,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sign_up),
+        cmocka_unit_test(test_sign_in_under_a_key),
         cmocka_unit_test(test_sign_in_tells_nothing),
         cmocka_unit_test(test_sign_in_takes_its_time_for_unknown_phones),
         cmocka_unit_test(test_guessing_passwords_is_limited),

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
+#include "base/json.h"
 #include "support/talk.h"
 
 static void test_a_transfer_and_its_receipt(void **state)
@@ -210,6 +212,135 @@ static void test_statement_pages(void **state)
     talk_expect(talk_ask("GET", path, talk.tokens[1], NULL, NULL), 404, "wallet_not_found");
 }
 
+/* A line of the statement, as far as filters look at it. */
+struct line {
+    char id[40], kind[16], from[40], to[40], reference[70], created_at[40];
+    int64_t change;
+};
+
+static void copy_text(const struct json *object, const char *name, char *out, size_t size)
+{
+    const struct json *value = json_member(object, name);
+    assert_non_null(value);
+    out[0] = '\0';
+    if (json_kind(value) == JSON_STRING)
+        snprintf(out, size, "%.*s", (int)json_string(value).length, json_string(value).at);
+}
+
+/* The lines of user 2's statement that `query` asks for. */
+static size_t read_lines(const char *query, struct line lines[100])
+{
+    char path[400];
+    struct arena arena;
+    struct json_error error;
+    const struct json *item;
+    size_t at = 0;
+    size_t count = 0;
+    snprintf(path, sizeof path, "/v1/wallets/%s/transactions?limit=100%s",
+             talk.stack->users[2].wallet, query);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[2], NULL, NULL), 200);
+    arena_init(&arena);
+    const struct json *answer =
+        json_parse((struct slice){talk.call.answer, talk.call.answer_length}, &arena, &error);
+    assert_non_null(answer);
+    while (json_next_element(json_member(answer, "data"), &at, &item)) {
+        struct line *line = &lines[count++];
+        copy_text(item, "id", line->id, sizeof line->id);
+        copy_text(item, "kind", line->kind, sizeof line->kind);
+        copy_text(item, "from", line->from, sizeof line->from);
+        copy_text(item, "to", line->to, sizeof line->to);
+        copy_text(item, "reference", line->reference, sizeof line->reference);
+        copy_text(item, "created_at", line->created_at, sizeof line->created_at);
+        line->change = json_integer(json_member(item, "change"));
+    }
+    arena_release(&arena);
+    return count;
+}
+
+/* What the filters let pass, said once more in another language. */
+enum filter { KIND, SINCE, UNTIL, LEAST, MOST, COUNTERPARTY, REFERENCE, FILTERS };
+
+static bool passes(const struct line *line, enum filter filter, const struct line *middle)
+{
+    switch (filter) {
+    case KIND:
+        return strcmp(line->kind, "transfer") == 0;
+    case SINCE:
+        return strcmp(line->created_at, middle->created_at) >= 0;
+    case UNTIL:
+        return strcmp(line->created_at, middle->created_at) < 0;
+    case LEAST:
+        return llabs(line->change) >= llabs(middle->change);
+    case MOST:
+        return llabs(line->change) <= llabs(middle->change);
+    case COUNTERPARTY:
+        return strcmp(line->from, talk.stack->users[3].wallet) == 0 ||
+               strcmp(line->to, talk.stack->users[3].wallet) == 0;
+    case REFERENCE:
+    case FILTERS:
+        break;
+    }
+    return strcmp(line->reference, "shop 7") == 0;
+}
+
+static void write_filter(char *query, size_t size, enum filter filter, const struct line *middle)
+{
+    static const char *const names[] = {
+        [KIND] = "kind",          [SINCE] = "from",      [UNTIL] = "to",
+        [LEAST] = "min_amount",   [MOST] = "max_amount", [COUNTERPARTY] = "counterparty",
+        [REFERENCE] = "reference"};
+    char value[70] = "transfer";
+    if (filter == SINCE || filter == UNTIL)
+        snprintf(value, sizeof value, "%s", middle->created_at);
+    if (filter == LEAST || filter == MOST)
+        snprintf(value, sizeof value, "%lld", llabs((long long)middle->change));
+    if (filter == COUNTERPARTY)
+        snprintf(value, sizeof value, "%s", talk.stack->users[3].wallet);
+    if (filter == REFERENCE)
+        snprintf(value, sizeof value, "shop%%207");
+    size_t length = strlen(query);
+    snprintf(query + length, size - length, "&%s=%s", names[filter], value);
+}
+
+/* Each filter and each pair of them, against the whole statement filtered here. */
+static void test_statement_filters(void **state)
+{
+    static struct line all[100];
+    static struct line some[100];
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        char amount[16];
+        int from = i % 3 == 0 ? 3 : 2;
+        int to = i % 3 == 0 ? 2 : i % 3 == 1 ? 1 : 3;
+        const char *more = i % 2 == 0 ? ",\"reference\":\"shop 7\"" : "";
+        snprintf(amount, sizeof amount, "%d", 1 + i * 37 % 11);
+        assert_int_equal(talk_ask("POST", "/v1/transfers", talk.tokens[from], talk_key(),
+                                  talk_transfer(from, to, amount, more)),
+                         201);
+    }
+    size_t count = read_lines("", all);
+    assert_in_range(count, 13, 99);
+    const struct line *middle = &all[count / 2];
+    for (int first = 0; first < FILTERS; first++) {
+        for (int second = first; second < FILTERS; second++) {
+            char query[300] = "";
+            size_t got = 0;
+            write_filter(query, sizeof query, (enum filter)first, middle);
+            if (second != first)
+                write_filter(query, sizeof query, (enum filter)second, middle);
+            size_t answered = read_lines(query, some);
+            for (size_t i = 0; i < count; i++) {
+                if (!passes(&all[i], (enum filter)first, middle) ||
+                    !passes(&all[i], (enum filter)second, middle))
+                    continue;
+                assert_true(got < answered);
+                assert_string_equal(some[got++].id, all[i].id);
+            }
+            assert_int_equal(answered, got);
+        }
+    }
+}
+
 static void test_deposits(void **state)
 {
     char body[300];
@@ -220,6 +351,8 @@ static void test_deposits(void **state)
              talk.stack->users[1].wallet);
     talk_expect(talk_ask("POST", "/v1/deposits", talk.tokens[1], talk_key(), body), 403,
                 "forbidden");
+    talk_expect(talk_ask("POST", "/v1/deposits", talk.stack->partner_key, NULL, body), 400,
+                "idempotency_key_missing");
     assert_int_equal(talk_ask("POST", "/v1/deposits", talk.stack->partner_key, talk_key(), body),
                      201);
     assert_string_equal(talk_member("kind"), "deposit");
@@ -315,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_refusals_are_remembered),
         cmocka_unit_test(test_bad_transfers_move_nothing),
         cmocka_unit_test(test_statement_pages),
+        cmocka_unit_test(test_statement_filters),
         cmocka_unit_test(test_deposits),
         cmocka_unit_test(test_other_wallets),
         cmocka_unit_test(test_equal_keys_at_once_move_once),
