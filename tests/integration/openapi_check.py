@@ -143,6 +143,8 @@ def check_document(document, faults):
         return None
     for error in jsonschema.Draft202012Validator(DOCUMENT).iter_errors(whole):
         faults.append(f"the document is invalid at {first_line(error)}")
+    if faults:
+        return None
     check_schemas(document.raw, faults, "#")
     schemes = set(document.raw["components"]["securitySchemes"])
     tags = {tag["name"] for tag in document.raw["tags"]}
