@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/endpoints.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/flow.h"
 #include "base/log.h"
@@ -124,17 +125,13 @@ static void write_steps(struct json_writer *writer, const struct flow *flow)
     json_write_object_end(writer);
 }
 
-static void write_hex_id(struct json_writer *writer, const uint8_t id[16])
+static void write_trace_id(struct json_writer *writer, const uint8_t id[16])
 {
-    static const char digits[] = "0123456789abcdef";
-    char text[33];
-    for (int i = 0; i < 16; i++) {
-        text[2 * i] = digits[id[i] >> 4];
-        text[2 * i + 1] = digits[id[i] & 15];
-    }
-    text[32] = '\0';
+    char space[36];
+    struct bytes text = {.at = space, .capacity = sizeof space, .limit = sizeof space};
+    bytes_add_hex(&text, id, 16);
     json_write_key(writer, "trace_id");
-    json_write_text(writer, text);
+    json_write_string(writer, bytes_view(&text));
 }
 
 /* One line per request: which route, never the path itself (it may hold what doesn't belong into
@@ -146,7 +143,7 @@ static void write_line(const struct request *request, int64_t duration)
     if (writer == NULL)
         return;
     uuid_format(&request->id, "req_", id);
-    write_hex_id(writer, request->trace_id);
+    write_trace_id(writer, request->trace_id);
     json_write_key(writer, "request_id");
     json_write_text(writer, id);
     json_write_key(writer, "method");

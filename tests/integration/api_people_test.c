@@ -111,17 +111,42 @@ static void test_sign_in_takes_its_time_for_unknown_phones(void **state)
     assert_true(unknown * 3 > known && known * 3 > unknown);
 }
 
+/* The same call `times` times at once, so that it's the limit that is measured and not the machine:
+ * how many were limited. The others have `otherwise`. */
+static int limited_of(struct client_call question, int times, int otherwise)
+{
+    static struct client_call calls[100];
+    static char keys[100][40];
+    int limited = 0;
+    assert_in_range(times, 1, 100);
+    for (int i = 0; i < times; i++) {
+        calls[i] = question;
+        snprintf(keys[i], sizeof keys[i], "%s", talk_key());
+        calls[i].key = keys[i];
+        assert_true(client_begin(talk.client, &calls[i]));
+    }
+    for (int i = 0; i < times; i++) {
+        while (!calls[i].done && !calls[i].lost)
+            client_turn(&talk.client, 1, 1000);
+        assert_true(calls[i].status == otherwise || calls[i].status == 429);
+        limited += calls[i].status == 429;
+        client_call_clear(&talk.call);
+        talk.call = calls[i];
+        talk_note(&talk.call, true);
+        if (talk.call.status == 429)
+            talk_expect(talk.call.status, 429, "rate_limited");
+    }
+    return limited;
+}
+
 static void test_guessing_passwords_is_limited(void **state)
 {
-    int limited = 0;
+    const struct client_call question = {
+        .method = "POST", .path = "/v1/sessions", .body = SIGN_IN("+27830000001", "guess")};
     (void)state;
-    for (int i = 0; i < 30; i++) {
-        int status = talk_ask("POST", "/v1/sessions", NULL, NULL, SIGN_IN("+27830000001", "guess"));
-        limited += status == 429;
-        if (status == 429)
-            talk_expect(status, 429, "rate_limited");
-    }
-    assert_true(limited >= 5);
+    /* 20 at once; as many again should Redis be slow just now and this worker count for itself */
+    int limited = limited_of(question, 100, 401);
+    assert_in_range(limited, 50, 80);
 }
 
 static void test_me(void **state)
@@ -453,24 +478,17 @@ static void test_twenty_wallets_by_pages(void **state)
 static void test_looking_for_phones_is_limited(void **state)
 {
     char body[300];
-    int found = 0;
     int limited = 0;
     (void)state;
     snprintf(body, sizeof body,
              "{\"from\":\"%s\",\"to\":{\"phone\":\"+27829999999\"},\"amount\":1,\"currency\":"
              "\"ZAR\"}",
              talk.stack->users[3].wallet);
-    for (int i = 0; limited < 5 && i < 2000; i++) {
-        int status = talk_ask("POST", "/v1/transfers", talk.tokens[3], talk_key(), body);
-        limited += status == 429;
-        if (status == 429)
-            talk_expect(status, 429, "rate_limited");
-        else
-            talk_expect(status, 404, "recipient_not_found");
-        found += status == 404;
-    }
-    assert_int_equal(limited, 5);
-    assert_true(found >= 20);
+    const struct client_call question = {
+        .method = "POST", .path = "/v1/transfers", .token = talk.tokens[3], .body = body};
+    for (int i = 0; limited == 0 && i < 20; i++)
+        limited = limited_of(question, 100, 404);
+    assert_true(limited > 0);
     /* by the wallet's id it goes on */
     assert_int_equal(
         talk_ask("POST", "/v1/transfers", talk.tokens[3], talk_key(), talk_transfer(3, 0, "1", "")),
