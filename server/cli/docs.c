@@ -1,17 +1,19 @@
-#include <stdio.h>
-
+/* moolah docs: pages made from the source. */
 #include "base/bytes.h"
 #include "cli/cli.h"
 #include "http/problem.h"
 
-int cli_docs(const struct cli *cli)
+static int problems(const struct cli *cli)
 {
     struct bytes text;
-    if (cli->count != 1 || !cli_is(cli, 0, "problems"))
-        return cli_fail(2, "moolah docs problems");
     bytes_init(&text, NULL);
     problem_write_docs(&text);
-    fwrite(text.at, 1, text.length, stdout);
+    int code = cli_print_document(cli, bytes_view(&text));
     bytes_release(&text);
-    return 0;
+    return code;
 }
+
+const struct cli_command cli_docs[] = {
+    {"problems", "", 0, 0, 0, "the page of problems (docs/problems.md)", problems},
+    {.name = NULL},
+};

@@ -1,43 +1,42 @@
+/* moolah ledger: the books. */
 #include <stdio.h>
 
-#include "base/bytes.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "store/verify.h"
 
 struct verification {
-    bool json;
+    struct json_writer *json; /* NULL: for people */
     bool broken;
 };
 
-static void print_json(const struct verify_line *line)
+static void write_json(struct json_writer *json, const struct verify_line *line)
 {
-    struct bytes text;
-    struct json_writer writer;
-    bytes_init(&text, NULL);
-    json_write_init(&writer, &text);
-    json_write_object(&writer);
-    json_write_key(&writer, "invariant");
-    json_write_text(&writer, line->name);
-    json_write_key(&writer, "checked");
-    json_write_bool(&writer, line->checked);
-    json_write_key(&writer, "looked_at");
-    json_write_int(&writer, line->looked_at);
-    json_write_key(&writer, "broken");
-    json_write_int(&writer, line->broken);
-    json_write_key(&writer, "first");
-    json_write_text(&writer, line->first);
-    json_write_object_end(&writer);
-    printf("%.*s\n", (int)text.length, text.at);
-    bytes_release(&text);
+    json_write_object(json);
+    json_write_key(json, "invariant");
+    json_write_text(json, line->name);
+    json_write_key(json, "what");
+    json_write_text(json, line->what);
+    json_write_key(json, "checked");
+    json_write_bool(json, line->checked);
+    json_write_key(json, "looked_at");
+    json_write_int(json, line->looked_at);
+    json_write_key(json, "broken");
+    json_write_int(json, line->broken);
+    json_write_key(json, "first");
+    if (line->broken > 0)
+        json_write_text(json, line->first);
+    else
+        json_write_null(json);
+    json_write_object_end(json);
 }
 
 static void tell(void *owner, const struct verify_line *line)
 {
     struct verification *v = owner;
     v->broken = v->broken || line->broken > 0;
-    if (v->json) {
-        print_json(line);
+    if (v->json != NULL) {
+        write_json(v->json, line);
         return;
     }
     printf("%-8s %-14s %10lld looked at, %lld broken: %s\n",
@@ -49,14 +48,25 @@ static void tell(void *owner, const struct verify_line *line)
         printf("         first: %s\n", line->first);
 }
 
-int cli_ledger(const struct cli *cli)
+static int verify(const struct cli *cli)
 {
-    struct verification v = {.json = cli->json};
+    struct verification v = {.json = cli->json ? cli_json_begin() : NULL};
     struct verify verify = {
         .conninfo = cli->database, .redis = cli->redis, .tell = tell, .owner = &v};
-    if (cli->count != 1 || !cli_is(cli, 0, "verify"))
-        return cli_fail(2, "moolah ledger verify");
-    if (!verify_run(&verify))
-        return cli_fail(1, "%s", verify.error);
+    if (v.json != NULL)
+        json_write_array(v.json);
+    bool done = verify_run(&verify);
+    if (v.json != NULL) {
+        json_write_array_end(v.json);
+        cli_json_end();
+    }
+    if (!done)
+        return cli_fail_database(cli, verify.error);
     return v.broken ? 1 : 0;
 }
+
+const struct cli_command cli_ledger[] = {
+    {"verify", "", 0, 0, CLI_DATABASE | CLI_REDIS,
+     "check every invariant of the ledger; 1 when one is broken", verify},
+    {.name = NULL},
+};

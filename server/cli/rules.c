@@ -1,19 +1,81 @@
+/* moolah rules: are they good, what do they cost, who serves them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "scripting/bundle.h"
 #include "scripting/fee.h"
+#include "scripting/fee_rule.h"
+#include "scripting/locate.h"
 
-static struct bundle *load(const char *directory)
+#define HASH_TEXT_MAX 72
+
+static const char *directory_of(const struct cli *cli)
 {
-    struct bundle_report report;
+    return cli->count > 0 ? cli->words[0] : "rules";
+}
+
+static void format_hash(const struct bundle *bundle, char text[HASH_TEXT_MAX])
+{
+    int length = snprintf(text, HASH_TEXT_MAX, "sha256:");
+    for (int i = 0; i < 32; i++)
+        length +=
+            snprintf(text + length, HASH_TEXT_MAX - (size_t)length, "%02x", bundle_hash(bundle)[i]);
+}
+
+static void write_findings(struct json_writer *json, const struct bundle_report *report)
+{
+    json_write_key(json, "findings");
+    json_write_array(json);
+    for (size_t i = 0; i < report->count; i++) {
+        json_write_object(json);
+        json_write_key(json, "file");
+        json_write_text(json, report->findings[i].file);
+        json_write_key(json, "line");
+        json_write_int(json, report->findings[i].line);
+        json_write_key(json, "column");
+        json_write_int(json, report->findings[i].column);
+        json_write_key(json, "message");
+        json_write_text(json, report->findings[i].message);
+        json_write_object_end(json);
+    }
+    json_write_array_end(json);
+}
+
+static void print_check_json(const struct bundle *bundle, const struct bundle_report *report)
+{
+    char hash[HASH_TEXT_MAX];
+    struct json_writer *json = cli_json_begin();
+    json_write_object(json);
+    json_write_key(json, "good");
+    json_write_bool(json, bundle != NULL);
+    if (bundle != NULL) {
+        format_hash(bundle, hash);
+        json_write_key(json, "rules");
+        json_write_int(json, (int64_t)bundle_rule_count(bundle));
+        json_write_key(json, "bundle");
+        json_write_text(json, hash);
+    }
+    write_findings(json, report);
+    json_write_object_end(json);
+    cli_json_end();
+}
+
+/* NULL: what is wrong has been said. */
+static struct bundle *load(const struct cli *cli)
+{
+    struct bundle_report report = {.count = 0};
     struct bytes text;
-    struct bundle *bundle = bundle_load(directory, &report);
+    struct bundle *bundle = bundle_load(directory_of(cli), &report);
     if (bundle != NULL)
         return bundle;
+    if (cli->json) {
+        print_check_json(NULL, &report);
+        return NULL;
+    }
     bytes_init(&text, NULL);
     bundle_report_write(&report, &text);
     fwrite(text.at, 1, text.length, stdout);
@@ -21,62 +83,197 @@ static struct bundle *load(const char *directory)
     return NULL;
 }
 
-static int check(const char *directory)
+static int check(const struct cli *cli)
 {
-    struct bundle *bundle = load(directory);
+    char hash[HASH_TEXT_MAX];
+    struct bundle *bundle = load(cli);
     if (bundle == NULL)
         return 1;
-    printf("%zu rules are good: sha256:", bundle_rule_count(bundle));
-    for (int i = 0; i < 32; i++)
-        printf("%02x", bundle_hash(bundle)[i]);
-    printf("\n");
+    format_hash(bundle, hash);
+    if (cli->json)
+        print_check_json(bundle, &(struct bundle_report){.count = 0});
+    else
+        printf("%zu rules are good: %s\n", bundle_rule_count(bundle), hash);
     bundle_release(bundle);
     return 0;
 }
 
+/* Where a rule of a line stands. */
+struct place {
+    const char *file; /* inside the folder */
+    int line;
+};
+
+static int line_of_rule(const char *directory, const char *file)
+{
+    static char source[BUNDLE_FILE_SIZE_MAX];
+    char path[4096];
+    int line = 0;
+    int column;
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    FILE *stream = fopen(path, "re");
+    if (stream == NULL)
+        return 0;
+    size_t length = fread(source, 1, sizeof source, stream);
+    fclose(stream);
+    locate_key((struct slice){source, length}, "id", 1, &line, &column);
+    return line;
+}
+
+static struct place find_rule(const struct cli *cli, const struct bundle *bundle, const char *name)
+{
+    const struct fee_rule *rules = bundle_fee_rules(bundle);
+    for (size_t i = 0; i < bundle_rule_count(bundle); i++)
+        if (strcmp(rules[i].name, name) == 0)
+            return (struct place){rules[i].file, line_of_rule(directory_of(cli), rules[i].file)};
+    return (struct place){"", 0};
+}
+
+/* A movement to be priced, and what came of it. */
+struct priced {
+    const struct cli *cli;
+    struct bundle *bundle;
+    struct fee_facts facts;
+    struct fee_decision decision;
+};
+
+static void write_lines(struct json_writer *json, const struct priced *p)
+{
+    json_write_key(json, "lines");
+    json_write_array(json);
+    for (int i = 0; i < p->decision.count; i++) {
+        const struct fee_line *line = &p->decision.lines[i];
+        struct place place = find_rule(p->cli, p->bundle, line->rule);
+        json_write_object(json);
+        json_write_key(json, "rule");
+        json_write_text(json, line->rule);
+        json_write_key(json, "file");
+        json_write_text(json, place.file);
+        json_write_key(json, "line");
+        json_write_int(json, place.line);
+        json_write_key(json, "code");
+        json_write_text(json, line->code);
+        json_write_key(json, "amount");
+        json_write_int(json, line->amount);
+        json_write_object_end(json);
+    }
+    json_write_array_end(json);
+}
+
+static void print_price_json(const struct priced *p)
+{
+    char hash[HASH_TEXT_MAX];
+    struct json_writer *json = cli_json_begin();
+    format_hash(p->bundle, hash);
+    json_write_object(json);
+    json_write_key(json, "kind");
+    json_write_text(json, p->facts.kind);
+    json_write_key(json, "amount");
+    json_write_int(json, p->facts.amount);
+    json_write_key(json, "currency");
+    json_write_text(json, p->cli->currency);
+    json_write_key(json, "tier");
+    json_write_int(json, p->facts.tier);
+    json_write_key(json, "own");
+    json_write_bool(json, p->facts.own);
+    json_write_key(json, "bundle");
+    json_write_text(json, hash);
+    json_write_key(json, "priced");
+    json_write_bool(json, p->decision.outcome == FEE_OK);
+    json_write_key(json, p->decision.outcome == FEE_OK ? "fee" : "reason");
+    if (p->decision.outcome == FEE_OK)
+        json_write_int(json, p->decision.total);
+    else
+        json_write_text(json, p->decision.reason);
+    write_lines(json, p);
+    json_write_object_end(json);
+    cli_json_end();
+}
+
+static void print_price(const struct priced *p)
+{
+    char money[CLI_MONEY_MAX];
+    cli_format_money(p->facts.amount, p->facts.currency, money);
+    printf("%s of %s %s%s, tier %d\n", p->facts.kind, p->cli->currency, money,
+           p->facts.own ? " between own wallets" : "", p->facts.tier);
+    for (int i = 0; i < p->decision.count; i++) {
+        const struct fee_line *line = &p->decision.lines[i];
+        struct place place = find_rule(p->cli, p->bundle, line->rule);
+        cli_format_money(line->amount, p->facts.currency, money);
+        printf("  %-8s %12s  by %s, %s/%s:%d\n", line->code, money, line->rule,
+               directory_of(p->cli), place.file, place.line);
+    }
+    if (p->decision.outcome == FEE_OK) {
+        cli_format_money(p->decision.total, p->facts.currency, money);
+        printf("  %-8s %12s\n", "total", money);
+    } else {
+        printf("  no price: %s\n", p->decision.reason);
+    }
+}
+
+/* False: it has been said what is wrong with what was typed. */
+static bool read_facts(const struct cli *cli, struct fee_facts *facts)
+{
+    const char *tier = cli->tier == NULL ? "0" : cli->tier;
+    facts->kind = cli->kind == NULL ? "transfer" : cli->kind;
+    facts->own = cli->own;
+    facts->currency = cli->currency == NULL ? 0 : currency_parse(slice_of(cli->currency));
+    if (facts->currency == 0) {
+        cli_fail(2, "--currency must be an ISO 4217 code, like ZAR");
+        return false;
+    }
+    facts->amount = cli->amount == NULL ? 0 : cli_parse_money(cli->amount, facts->currency);
+    if (facts->amount == 0) {
+        cli_fail(2,
+                 "--amount must be like 250%s of %s, more than nothing, with %d digits behind "
+                 "the point or none",
+                 currency_digits(facts->currency) == 0 ? "" : " or 250.00", cli->currency,
+                 currency_digits(facts->currency));
+        return false;
+    }
+    if (tier[0] < '0' || tier[0] > '3' || tier[1] != '\0') {
+        cli_fail(2, "--tier must be 0 to 3");
+        return false;
+    }
+    facts->tier = tier[0] - '0';
+    return true;
+}
+
 static int price(const struct cli *cli)
 {
-    struct bundle *bundle = load(cli->words[1]);
-    struct fee_decision decision;
-    struct fee_facts facts = {
-        .kind = cli->words[2],
-        .amount = strtoll(cli->words[3], NULL, 10),
-        .currency = currency_parse(slice_of(cli->words[4])),
-        .tier = cli->count > 5 ? (int)strtol(cli->words[5], NULL, 10) : 0,
-    };
-    if (bundle == NULL)
+    struct priced p = {.cli = cli};
+    if (!read_facts(cli, &p.facts))
+        return 2;
+    p.bundle = load(cli);
+    if (p.bundle == NULL)
         return 1;
-    if (facts.amount < 1 || facts.currency == 0 || facts.tier < 0 || facts.tier > 3) {
-        bundle_release(bundle);
-        return cli_fail(
-            2, "AMOUNT is 1 or more in minor units, CURRENCY a code like ZAR, TIER 0 to 3");
-    }
-    fee_price(bundle, &facts, &decision);
-    if (decision.outcome == FEE_OK)
-        printf("fee %lld by %s\n", (long long)decision.total,
-               decision.count > 0 ? decision.lines[0].rule : "no rule");
+    fee_price(p.bundle, &p.facts, &p.decision);
+    if (cli->json)
+        print_price_json(&p);
     else
-        printf("no price: %s\n", decision.reason);
-    bundle_release(bundle);
-    return decision.outcome == FEE_OK ? 0 : 1;
+        print_price(&p);
+    bundle_release(p.bundle);
+    return p.decision.outcome == FEE_OK ? 0 : 1;
 }
 
-static const char status_sql[] = "select distinct on (server, slot) server, slot as worker, at, "
-                                 "case when accepted then 'serves the newest rules' else 'REFUSED "
-                                 "the newest, serves older ones' end as state, "
-                                 "'sha256:' || encode(hash, 'hex') as bundle, findings "
-                                 "from rule_loads order by server, slot, id desc";
+static const char status_sql[] =
+    "select distinct on (server, slot) server, slot \"worker:number\", at \"at:time\", "
+    "case when accepted then 'serves the newest rules' "
+    "else 'REFUSED the newest, serves older ones' end as state, "
+    "'sha256:' || encode(hash, 'hex') as bundle, findings "
+    "from rule_loads order by server, slot, id desc";
 
-int cli_rules(const struct cli *cli)
+static int status(const struct cli *cli)
 {
-    if (cli->count == 2 && cli_is(cli, 0, "check"))
-        return check(cli->words[1]);
-    if ((cli->count == 5 || cli->count == 6) && cli_is(cli, 0, "price"))
-        return price(cli);
-    if (cli->count == 1 && cli_is(cli, 0, "status")) {
-        if (cli->database == NULL)
-            return cli_fail(2, "which database? --database CONNINFO, or set MOOLAH_DATABASE");
-        return cli_print_query(cli, status_sql, 0, NULL);
-    }
-    return cli_fail(2, "moolah rules check DIR | price DIR KIND AMOUNT CURRENCY [TIER] | status");
+    return cli_print_query(cli, &(struct cli_query){.sql = status_sql});
 }
+
+const struct cli_command cli_rules[] = {
+    {"check", "[DIR]", 0, 1, 0, "are they good? file:line:column says where not; DIR is ./rules",
+     check},
+    {"price", "[DIR]", 0, 1, CLI_MOVEMENT,
+     "--amount 250.00 --currency ZAR: what a movement costs, and why", price},
+    {"status", "", 0, 0, CLI_DATABASE, "what every worker serves, and why a change was refused",
+     status},
+    {.name = NULL},
+};
