@@ -1,14 +1,17 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "scripting/locate.h"
 #include "scripting/settings.h"
+#include "store/probe.h"
 
 #define SOURCE_MAX (256 * 1024) /* of the file */
 #define WORKERS_MAX 256
@@ -22,13 +25,16 @@
             "... and so many at once"                                                          \
     }
 
+/* What a running server can't change says so in its help. */
+#define FIXED " [USR2]"
+
 static const struct settings_item items[] = {
     {"database", SETTINGS_TEXT, AT(database), NULL, 0, 0,
-     "libpq connection string, as the role moolah_server"},
+     "libpq connection string, as the role moolah_server" FIXED},
     {"pool", SETTINGS_INTEGER, AT(pool_connections), "4", 1, 64,
-     "connections per worker for everything but posting"},
+     "connections per worker for everything but posting" FIXED},
     {"posting.lanes", SETTINGS_INTEGER, AT(posting_lanes), "2", 1, 16,
-     "batches in flight per worker: a connection each"},
+     "batches in flight per worker: a connection each" FIXED},
     {"posting.batch", SETTINGS_INTEGER, AT(batch_max), "256", 1, 2048,
      "orders in a batch, at most"},
     {"posting.queue", SETTINGS_INTEGER, AT(queue_max), "20000", 2048, 1000000,
@@ -36,19 +42,20 @@ static const struct settings_item items[] = {
     {"posting.deadline_ms", SETTINGS_INTEGER, AT(posting_deadline_ms), "5000", 100, 60000,
      "an order that isn't in a batch by then is refused"},
     {"redis", SETTINGS_TEXT, AT(redis), NULL, 0, 0,
-     "\"unix:/path\" or \"127.0.0.1:6379\", \"password@\" before it if need be"},
+     "\"unix:/path\" or \"127.0.0.1:6379\", \"password@\" before it if need be" FIXED},
     {"redis_timeout_ms", SETTINGS_INTEGER, AT(redis_timeout_ms), "25", 1, 10000,
      "slower than that, the server goes on without Redis"},
     {"listen.public", SETTINGS_TEXT, AT(listen_public_text), "\"127.0.0.1:8443\"", 0, 0,
-     "address and port of the API"},
+     "address and port of the API" FIXED},
     {"listen.operators", SETTINGS_TEXT, AT(listen_operators_text), "\"127.0.0.1:8444\"", 0, 0,
-     "address and port of health, metrics and operators' calls"},
+     "address and port of health, metrics and operators' calls" FIXED},
     {"listen.proxies", SETTINGS_LIST, AT(proxies_text), "{}", 0, 0,
      "networks whose connections begin with a PROXY v2 header"},
-    {"workers", SETTINGS_INTEGER, AT(workers), "0", 0, 256, "worker processes; 0: one per core"},
+    {"workers", SETTINGS_INTEGER, AT(workers), "0", 0, 256,
+     "worker processes; 0: one per core" FIXED},
     {"stripe_first", SETTINGS_INTEGER, AT(stripe_first), "0", 0, 4000,
      "of this server's system accounts: servers on one database each take their own, workers x "
-     "lanes apart"},
+     "lanes apart" FIXED},
     {"tls.certificate", SETTINGS_TEXT, AT(certificate), NULL, 0, 0, "PEM, chain in order"},
     {"tls.key", SETTINGS_TEXT, AT(key), NULL, 0, 0, "PEM, readable by nobody else"},
     {"tls.client_ca", SETTINGS_TEXT, AT(client_ca), "nil", 0, 0,
@@ -85,13 +92,13 @@ static const struct settings_item items[] = {
     {"sign_in_days", SETTINGS_INTEGER, AT(sign_in_days), "30", 1, 3650,
      "an access token's lifetime"},
     {"currencies", SETTINGS_LIST, AT(currencies_text), "{ \"ZAR\" }", 0, 0,
-     "ISO 4217; the first is a new user's"},
+     "ISO 4217; the first is a new user's" FIXED},
     {"log.file", SETTINGS_TEXT, AT(log_file), "\"-\"", 0, 0, "\"-\" is standard error"},
     {"log.level", SETTINGS_TEXT, AT(log_level), "\"info\"", 0, 0, "debug, info, warn or error"},
     {"pid_file", SETTINGS_TEXT, AT(pid_file), "nil", 0, 0,
-     "gets the master's process id when the server is ready"},
+     "gets the master's process id when the server is ready" FIXED},
     {"password_threads", SETTINGS_INTEGER, AT(password_threads), "1", 1, 16,
-     "threads per worker that hash passwords, 25 ms of CPU each"},
+     "threads per worker that hash passwords, 25 ms of CPU each" FIXED},
     {NULL, SETTINGS_TEXT, 0, NULL, 0, 0, NULL},
 };
 
@@ -136,13 +143,29 @@ static void wrong(const struct place *at, const char *key, const char *format, .
     bundle_report_add(at->report, at->path, line, column, "%s %s", key, message);
 }
 
+static bool is_any(const struct inet *address)
+{
+    static const uint8_t any4[16] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t any6[16] = {0};
+    return memcmp(address->bytes, any4, 16) == 0 || memcmp(address->bytes, any6, 16) == 0;
+}
+
+/* Would one take the other's connections? */
+static bool overlap(const struct inet *a, const struct inet *b)
+{
+    return a->port == b->port &&
+           (is_any(a) || is_any(b) || memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0);
+}
+
 static void derive_listeners(const struct place *at, struct config *c)
 {
-    if (!inet_parse_listen(slice_of(c->listen_public_text), &c->listen_public))
+    bool public = inet_parse_listen(slice_of(c->listen_public_text), &c->listen_public);
+    bool operators = inet_parse_listen(slice_of(c->listen_operators_text), &c->listen_operators);
+    if (!public)
         wrong(at, "listen.public", "must be like 127.0.0.1:8443");
-    if (!inet_parse_listen(slice_of(c->listen_operators_text), &c->listen_operators))
+    if (!operators)
         wrong(at, "listen.operators", "must be like 127.0.0.1:8444");
-    if (strcmp(c->listen_public_text, c->listen_operators_text) == 0)
+    if (public && operators && overlap(&c->listen_public, &c->listen_operators))
         wrong(at, "listen.operators", "must be another address or port than listen.public");
     for (size_t i = 0; c->proxies_text[i] != NULL; i++) {
         if (i == CONFIG_PROXIES_MAX) {
@@ -170,6 +193,15 @@ static void derive_currencies(const struct place *at, struct config *c)
         wrong(at, "currencies", "must be 1 to %d", CONFIG_CURRENCIES_MAX);
 }
 
+static void derive_stores(const struct place *at, const struct config *c)
+{
+    char error[120];
+    if (!probe_conninfo(c->database, error, sizeof error))
+        wrong(at, "database", "is no libpq connection string: %s", error);
+    if (!probe_redis_address(c->redis))
+        wrong(at, "redis", "must be like unix:/run/redis.sock or 127.0.0.1:6379");
+}
+
 static int level_of(const char *name)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -182,6 +214,7 @@ static int level_of(const char *name)
 /* What is given as text and means something else. */
 static void derive(const struct place *at, struct config *c)
 {
+    derive_stores(at, c);
     derive_listeners(at, c);
     derive_currencies(at, c);
     if (c->workers == 0)
@@ -203,7 +236,13 @@ bool config_read(const char *path, struct config *config, struct bundle_report *
 {
     memset(config, 0, sizeof *config);
     arena_init(&config->arena);
-    if (settings_read(path, items, config, &config->arena, report))
+    arena_init(&config->reloaded);
+    report->count = 0;
+    if (access(path, R_OK) != 0)
+        bundle_report_add(report, path, 0, 0,
+                          "cannot be read: %s; moolahd --describe-config writes one",
+                          strerror(errno));
+    else if (settings_read(path, items, config, &config->arena, report))
         derive(&(struct place){path, config, report}, config);
     if (report->count == 0)
         return true;
@@ -214,47 +253,129 @@ bool config_read(const char *path, struct config *config, struct bundle_report *
 void config_release(struct config *config)
 {
     arena_release(&config->arena);
+    arena_release(&config->reloaded);
 }
 
 void config_describe(struct bytes *out)
 {
+    bytes_add_text(out, "-- HUP takes over what has changed, but for what says [USR2]: that needs "
+                        "USR2 (a new master on the\n-- same sockets, no request fails) or a "
+                        "restart.\n");
     settings_describe(items, out);
 }
 
-/* Texts of another configuration, copied; NULL stays NULL. */
-static bool copy_texts(struct arena *arena, const char **texts, size_t count)
+static bool is_fixed(const struct settings_item *item)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (texts[i] == NULL)
-            continue;
-        texts[i] = arena_copy(arena, slice_of(texts[i])).at;
-        if (texts[i] == NULL)
-            return false;
+    return strstr(item->help, FIXED) != NULL;
+}
+
+static const char *text_at(const struct config *config, const struct settings_item *item)
+{
+    return *(const char *const *)(const void *)((const char *)config + item->offset);
+}
+
+static const char *const *list_at(const struct config *config, const struct settings_item *item)
+{
+    return *(const char *const *const *)(const void *)((const char *)config + item->offset);
+}
+
+static size_t size_of(enum settings_kind kind)
+{
+    switch (kind) {
+    case SETTINGS_TEXT:
+    case SETTINGS_LIST:
+        return sizeof(char *);
+    case SETTINGS_INTEGER:
+        return sizeof(int64_t);
+    case SETTINGS_NUMBER:
+        return sizeof(double);
+    case SETTINGS_BOOL:
+        return sizeof(bool);
+    }
+    return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_list(const char *const *a, const char *const *b)
+{
+    while (*a != NULL && same_text(*a, *b)) {
+        a++;
+        b++;
+    }
+    return *a == NULL && *b == NULL;
+}
+
+static bool is_same(const struct settings_item *item, const struct config *a,
+                    const struct config *b)
+{
+    if (item->kind == SETTINGS_TEXT)
+        return same_text(text_at(a, item), text_at(b, item));
+    if (item->kind == SETTINGS_LIST)
+        return same_list(list_at(a, item), list_at(b, item));
+    return memcmp((const char *)a + item->offset, (const char *)b + item->offset,
+                  size_of(item->kind)) == 0;
+}
+
+void config_fixed_changes(const struct config *config, const struct config *fresh,
+                          struct bytes *names)
+{
+    for (const struct settings_item *item = items; item->path != NULL; item++)
+        if (is_fixed(item) && !is_same(item, config, fresh))
+            bytes_printf(names, "%s%s", names->length == 0 ? "" : ", ", item->path);
+}
+
+static const char **copy_list(struct arena *arena, const char *const *list)
+{
+    size_t count = 0;
+    while (list[count] != NULL)
+        count++;
+    const char **copy = arena_array(arena, count + 1, sizeof copy[0]);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = arena_copy(arena, slice_of(list[i])).at;
+        if (copy[i] == NULL)
+            return NULL;
+    }
+    return copy;
+}
+
+/* One setting into `to`, its texts into `arena`. False: out of memory. */
+static bool copy_item(const struct settings_item *item, const struct config *from,
+                      struct config *to, struct arena *arena)
+{
+    void *place = (char *)to + item->offset;
+    memcpy(place, (const char *)from + item->offset, size_of(item->kind));
+    if (item->kind == SETTINGS_TEXT && text_at(from, item) != NULL) {
+        *(const char **)place = arena_copy(arena, slice_of(text_at(from, item))).at;
+        return text_at(to, item) != NULL;
+    }
+    if (item->kind == SETTINGS_LIST) {
+        *(const char ***)place = copy_list(arena, list_at(from, item));
+        return list_at(to, item) != NULL;
     }
     return true;
 }
 
 bool config_take_reloadable(struct config *config, const struct config *fresh)
 {
-    const char *texts[] = {fresh->certificate, fresh->key, fresh->client_ca, fresh->log_file,
-                           fresh->log_level};
-    if (!copy_texts(&config->arena, texts, sizeof texts / sizeof texts[0]))
+    struct config next = *config;
+    arena_init(&next.reloaded);
+    for (const struct settings_item *item = items; item->path != NULL; item++) {
+        if (is_fixed(item) || copy_item(item, fresh, &next, &next.reloaded))
+            continue;
+        arena_release(&next.reloaded);
         return false;
-    config->certificate = texts[0];
-    config->key = texts[1];
-    config->client_ca = texts[2];
-    config->log_file = texts[3];
-    config->log_level = texts[4];
-    config->allow_tls12 = fresh->allow_tls12;
-    config->user = fresh->user;
-    config->ip = fresh->ip;
-    config->sign_in_phone = fresh->sign_in_phone;
-    config->sign_in_ip = fresh->sign_in_ip;
-    config->sign_up_ip = fresh->sign_up_ip;
-    config->lookup_user = fresh->lookup_user;
-    config->has_operator_token = fresh->has_operator_token;
-    memcpy(config->operator_token_hash, fresh->operator_token_hash,
-           sizeof config->operator_token_hash);
+    }
+    memcpy(next.proxies, fresh->proxies, sizeof next.proxies);
+    next.proxy_count = fresh->proxy_count;
+    next.has_operator_token = fresh->has_operator_token;
+    memcpy(next.operator_token_hash, fresh->operator_token_hash, sizeof next.operator_token_hash);
+    memcpy(next.cursor_key, fresh->cursor_key, sizeof next.cursor_key);
+    arena_release(&config->reloaded);
+    *config = next;
     return true;
 }
 

@@ -11,6 +11,8 @@
 #include "base/inet.h"
 #include "scripting/bundle.h"
 
+struct bytes;
+
 #define CONFIG_CURRENCIES_MAX 16
 #define CONFIG_PROXIES_MAX 32
 
@@ -21,6 +23,7 @@ struct config_rate {
 
 struct config {
     struct arena arena;
+    struct arena reloaded; /* texts that HUP brought */
     const char *database;
     int64_t pool_connections, posting_lanes, batch_max, queue_max, posting_deadline_ms;
     const char *redis;
@@ -55,16 +58,19 @@ struct config {
 bool config_read(const char *path, struct config *config, struct bundle_report *report);
 void config_release(struct config *config);
 
-/* HUP: take over from `fresh` what a running server can change (certificate, rates, operators'
- * token, log); the rest counts after a restart. Texts are copied: `fresh` can be released. False:
- * out of memory, nothing has changed. */
+/* HUP: take over from `fresh` what a running server can change, which is all but what says USR2 in
+ * config_describe. Texts are copied: `fresh` can be released. False: out of memory, nothing has
+ * changed. */
 bool config_take_reloadable(struct config *config, const struct config *fresh);
+
+/* What differs and can't be taken over by HUP: names, with ", " between; "" when nothing. */
+void config_fixed_changes(const struct config *config, const struct config *fresh,
+                          struct bytes *names);
 
 /* Log where the configuration says, from its level on; again after HUP: a file that was moved away
  * is made anew. A file that can't be opened: standard error. */
 void config_start_log(const struct config *config, int slot);
 
-struct bytes;
 void config_describe(struct bytes *out);
 
 #endif

@@ -8,18 +8,23 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "config.h"
 #include "net/tls.h"
+#include "ops/notify.h"
 #include "ops/supervisor.h"
+#include "ops/upgrade.h"
 #include "rule_keeper.h"
 #include "scripting/bundle.h"
+#include "store/probe.h"
 #include "version.h"
 #include "worker.h"
 
 #define DRAIN_S 10
+#define HANG_US (10 * CLOCK_SECOND)
 #define MASTER (-1) /* its slot in the log */
 
 struct startup {
@@ -36,42 +41,99 @@ static const char help[] =
     "  moolahd --describe-config        a configuration with every setting and its default\n"
     "  moolahd --version\n"
     "\n"
-    "Signals: HUP reloads certificate, rates and rules; USR2 starts a new binary on the same\n"
-    "sockets and hands over; TERM and INT drain for at most 10 s, a second one ends at once.\n"
+    "Signals: HUP reloads configuration, certificate and rules (what it can't change says [USR2] "
+    "in\n"
+    "--describe-config); USR2 starts a new binary on the same sockets and hands over; TERM and "
+    "INT\n"
+    "drain for at most 10 s, a second one ends at once.\n"
     "Exit codes: 0 ended as told, 1 could not start or something is wrong, 2 wrong usage.\n";
 
-static void print_report(const struct bundle_report *report)
+/* Said on standard error, to the old master at an upgrade, or to the log at a reload. */
+typedef void complainer(const char *line);
+
+static void complain_aloud(const char *line)
 {
-    struct bytes text;
-    bytes_init(&text, NULL);
-    bundle_report_write(report, &text);
-    fwrite(text.at, 1, text.length, stderr);
-    bytes_release(&text);
+    char text[600];
+    snprintf(text, sizeof text, "moolahd: %s\n", line);
+    upgrade_complain(text);
 }
 
-static bool check_certificate(const struct config *c, char *error, size_t size)
+static void complain_in_log(const char *line)
 {
+    log_message(LOG_ERROR, "reload_refused", "%s", line);
+}
+
+static void complain_of(const struct bundle_report *report, complainer *complain)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        struct bundle_report one = {.findings = {report->findings[i]}, .count = 1};
+        struct bytes text;
+        bytes_init(&text, NULL);
+        bundle_report_write(&one, &text);
+        bytes_add_char(&text, '\0');
+        if (!text.failed) {
+            text.at[strcspn(text.at, "\n")] = '\0';
+            complain(text.at);
+        }
+        bytes_release(&text);
+    }
+}
+
+static bool check_certificate(const struct config *c, complainer *complain)
+{
+    char error[512];
     const struct tls_settings settings = {c->certificate, c->key, c->client_ca, c->allow_tls12};
-    struct tls_server *tls = tls_server_new(&settings, error, size);
+    struct tls_server *tls = tls_server_new(&settings, error, sizeof error);
     bool good = tls != NULL;
+    if (!good)
+        complain(error);
     tls_server_release(tls);
     return good;
 }
 
-static bool check_rules(const struct config *c)
+static bool check_rules(const struct config *c, complainer *complain)
 {
-    struct bundle_report report;
+    struct bundle_report report = {.count = 0};
     struct bundle *bundle = bundle_load(c->rules, &report);
     if (bundle == NULL)
-        print_report(&report);
+        complain_of(&report, complain);
     bundle_release(bundle);
     return bundle != NULL;
 }
 
-static int work(void *owner, int slot, const int *fds, struct supervisor_word *word)
+/* All that can be wrong is said at once. False: nothing is in *config. */
+static bool read_all(const char *path, struct config *config, complainer *complain)
+{
+    struct bundle_report report = {.count = 0};
+    if (!config_read(path, config, &report)) {
+        complain_of(&report, complain);
+        return false;
+    }
+    bool certificate = check_certificate(config, complain);
+    bool rules = check_rules(config, complain);
+    if (certificate && rules)
+        return true;
+    config_release(config);
+    return false;
+}
+
+static int work(void *owner, const struct supervisor_seat *seat)
 {
     const struct startup *startup = owner;
-    return worker_run(&startup->config, startup->config_path, slot, fds, word);
+    return worker_run(&startup->config, startup->config_path, seat);
+}
+
+static void warn_of_fixed(const struct config *old, const struct config *fresh)
+{
+    struct bytes names;
+    bytes_init(&names, NULL);
+    config_fixed_changes(old, fresh, &names);
+    if (names.length > 0)
+        log_message(LOG_WARN, "settings_wait",
+                    "%.*s: changed, but a running server keeps the old: USR2 (no request fails) or "
+                    "a restart takes it over",
+                    (int)names.length, names.at);
+    bytes_release(&names);
 }
 
 /* The master keeps what it read, too: a worker that it starts later starts with that. */
@@ -79,21 +141,15 @@ static bool may_reload(void *owner)
 {
     struct startup *startup = owner;
     struct config fresh;
-    struct bundle_report report = {0};
-    if (!config_read(startup->config_path, &fresh, &report)) {
-        for (size_t i = 0; i < report.count; i++)
-            log_message(LOG_ERROR, "reload_refused", "%s:%d: %s", report.findings[i].file,
-                        report.findings[i].line, report.findings[i].message);
+    if (!read_all(startup->config_path, &fresh, complain_in_log))
         return false;
-    }
-    char error[512];
-    bool good = check_certificate(&fresh, error, sizeof error);
-    if (!good)
-        log_message(LOG_ERROR, "reload_refused", "%s", error);
-    good = good && config_take_reloadable(&startup->config, &fresh);
+    warn_of_fixed(&startup->config, &fresh);
+    bool good = config_take_reloadable(&startup->config, &fresh);
     config_release(&fresh);
     if (good)
         config_start_log(&startup->config, MASTER);
+    else
+        complain_in_log("out of memory");
     return good;
 }
 
@@ -136,6 +192,25 @@ static void harden(void)
     }
 }
 
+/* Shorter when systemd is less patient: a worker that hangs is replaced before it kills all. */
+static int64_t patience(void)
+{
+    int64_t watchdog = notify_watchdog() / 3;
+    return watchdog > 0 && watchdog < HANG_US ? watchdog : HANG_US;
+}
+
+static void register_metrics(void)
+{
+    metric build = metrics_register(METRIC_GAUGE, "moolah_build_info",
+                                    "version=\"" MOOLAH_VERSION "\"", "Always 1");
+    metric started = metrics_register(METRIC_GAUGE, "process_start_time_seconds", "",
+                                      "Unix time at which the master started");
+    worker_register_metrics();
+    supervisor_register_metrics();
+    metrics_set(build, 1);
+    metrics_set(started, clock_now() / CLOCK_SECOND);
+}
+
 static int serve(struct startup *startup, char **argv)
 {
     const struct config *c = &startup->config;
@@ -144,6 +219,7 @@ static int serve(struct startup *startup, char **argv)
         .listeners = 2,
         .workers = (int)c->workers,
         .drain_s = DRAIN_S,
+        .hang_us = patience(),
         .argv = argv,
         .owner = startup,
         .work = work,
@@ -151,13 +227,25 @@ static int serve(struct startup *startup, char **argv)
         .ready = ready,
     };
     if (!metrics_start((int)c->workers + 1) || !rule_keeper_start(c->rules)) {
-        fprintf(stderr, "moolahd: no shared memory for metrics and rules\n");
+        complain_aloud("no shared memory for metrics and rules");
         return 1;
     }
-    worker_register_metrics();
-    supervisor_register_metrics();
+    register_metrics();
     config_start_log(c, MASTER);
     return supervisor_run(&settings);
+}
+
+/* Whether somebody answers is no matter of the configuration: said, but not an error. */
+static int tell_check(const struct startup *startup)
+{
+    char error[300];
+    printf("%s: configuration, certificate and rules are good\n", startup->config_path);
+    fflush(stdout);
+    if (!probe_database(startup->config.database, error, sizeof error))
+        fprintf(stderr, "moolahd: warning: PostgreSQL doesn't answer: %s\n", error);
+    if (!probe_redis(startup->config.redis, error, sizeof error))
+        fprintf(stderr, "moolahd: warning: Redis doesn't answer: %s\n", error);
+    return 0;
 }
 
 static int describe(void)
@@ -173,27 +261,15 @@ static int describe(void)
 static int start(const char *config_path, bool check, char **argv)
 {
     static struct startup startup;
-    struct bundle_report report = {0};
-    char error[512];
     startup.config_path = config_path;
     if (!crypto_start() || !tls_start()) {
-        fprintf(stderr, "moolahd: no source of random numbers\n");
+        complain_aloud("no source of random numbers");
         return 1;
     }
-    if (!config_read(config_path, &startup.config, &report)) {
-        print_report(&report);
+    if (!read_all(config_path, &startup.config, complain_aloud))
         return 1;
-    }
-    bool certificate = check_certificate(&startup.config, error, sizeof error);
-    if (!certificate)
-        fprintf(stderr, "%s\n", error);
-    bool rules = check_rules(&startup.config);
-    if (!certificate || !rules)
-        return 1;
-    if (check) {
-        printf("%s: configuration, certificate and rules are good\n", config_path);
-        return 0;
-    }
+    if (check)
+        return tell_check(&startup);
     harden();
     return serve(&startup, argv);
 }

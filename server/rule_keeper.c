@@ -77,7 +77,7 @@ static void adopt(struct rule_keeper *keeper)
     log_message(LOG_INFO, "rules_adopted", "number %llu", (unsigned long long)number);
 }
 
-void rule_keeper_load(struct rule_keeper *keeper)
+static void load(struct rule_keeper *keeper)
 {
     struct bundle_report report;
     struct bundle *fresh = bundle_load(keeper->settings.directory, &report);
@@ -128,6 +128,16 @@ void rule_keeper_free(struct rule_keeper *keeper)
     memory_free(keeper);
 }
 
+void rule_keeper_reload(struct rule_keeper *keeper, const char *directory)
+{
+    keeper->settings.directory = directory;
+    keeper->watch = (struct watch){0};
+    watch_poll(&keeper->watch, directory);
+    if (watch_poll(&keeper->watch,
+                   directory)) /* unless somebody is writing: then the polls do it */
+        load(keeper);
+}
+
 static void note(struct rule_keeper *keeper)
 {
     struct arena arena;
@@ -158,7 +168,7 @@ void rule_keeper_poll(struct rule_keeper *keeper)
     if (shelf_number(shelf) != keeper->number)
         adopt(keeper);
     if (watch_poll(&keeper->watch, keeper->settings.directory))
-        rule_keeper_load(keeper);
+        load(keeper);
     if (keeper->note_failed) {
         keeper->note_failed = false;
         keeper->unnoted = true;

@@ -29,9 +29,9 @@ bool rule_keeper_start(const char *directory);
 struct rule_keeper *rule_keeper_new(const struct rule_keeper_settings *settings);
 void rule_keeper_free(struct rule_keeper *keeper);
 
-/* Load now, unless somebody is writing into the folder: then the polls do it. When the folder is
- * refused, the bundle that serves goes on. */
-void rule_keeper_load(struct rule_keeper *keeper);
+/* Read `directory` (borrowed) now and from now on, unless somebody is writing into it: then the
+ * polls do it. When it is refused, the bundle that serves goes on. */
+void rule_keeper_reload(struct rule_keeper *keeper, const char *directory);
 
 /* Every 200 ms: load when the folder has changed, adopt what another worker has found good; note
  * what is still to be noted in the database. */

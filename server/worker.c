@@ -14,6 +14,7 @@
 #include "config.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "ops/listen.h"
 #include "ops/supervisor.h"
 #include "posting/posting.h"
 #include "rule_keeper.h"
@@ -28,18 +29,18 @@
 #define BEAT_S 0.2
 #define SHORT_BEAT_S 0.02 /* while it starts, while it drains */
 
-enum { PUBLIC, OPERATORS, LISTENERS };
+enum { PUBLIC, OPERATORS };
 
 struct worker {
     struct config config;
     const char *config_path;
     struct ev_loop *loop;
-    int slot;
-    struct supervisor_word *word;
-    bool ready; /* and the master knows */
+    struct supervisor_seat seat;
+    uint64_t dropped; /* log lines, counted already */
+    bool ready;       /* and the master knows */
     struct service service;
     struct rule_keeper *rules;
-    struct listener *listeners[LISTENERS];
+    struct listener *listeners[LISTEN_MAX]; /* one per socket of the seat */
     const struct pg_statement *statements[POOL_STATEMENTS_MAX];
     ev_io offload;
     ev_prepare log;
@@ -48,8 +49,12 @@ struct worker {
     ev_signal term, hup;
 };
 
+static metric dropped_lines;
+
 void worker_register_metrics(void)
 {
+    dropped_lines = metrics_register(METRIC_COUNTER, "moolah_log_lines_dropped_total", "",
+                                     "Log lines lost because their reader stood still");
     pg_pool_register_metrics();
     gate_register_metrics();
     posting_register_metrics();
@@ -112,7 +117,7 @@ static bool make_store(struct worker *w)
         .lanes = (int)c->posting_lanes,
         .batch_max = (int)c->batch_max,
         .queue_max = (int)c->queue_max,
-        .stripe_first = (unsigned)(c->stripe_first + w->slot * c->posting_lanes),
+        .stripe_first = (unsigned)(c->stripe_first + w->seat.slot * c->posting_lanes),
         .currencies = c->currencies,
     };
     w->service.pool = pg_pool_new(w->loop, &pool);
@@ -137,15 +142,21 @@ static void set_service(struct worker *w)
     s->has_operator_token = c->has_operator_token;
 }
 
-static struct tls_server *make_tls(const struct config *c, bool operators)
+/* Both listeners' certificates, or neither. */
+static bool make_tls(const struct config *c, struct tls_server *tls[2])
 {
     char error[512];
-    const struct tls_settings settings = {c->certificate, c->key, operators ? c->client_ca : NULL,
-                                          c->allow_tls12};
-    struct tls_server *tls = tls_server_new(&settings, error, sizeof error);
-    if (tls == NULL)
-        log_message(LOG_ERROR, "certificate_refused", "%s", error);
-    return tls;
+    for (int i = PUBLIC; i <= OPERATORS; i++) {
+        const struct tls_settings settings = {c->certificate, c->key,
+                                              i == OPERATORS ? c->client_ca : NULL, c->allow_tls12};
+        tls[i] = tls_server_new(&settings, error, sizeof error);
+    }
+    if (tls[PUBLIC] != NULL && tls[OPERATORS] != NULL)
+        return true;
+    log_message(LOG_ERROR, "certificate_refused", "%s", error);
+    tls_server_release(tls[PUBLIC]);
+    tls_server_release(tls[OPERATORS]);
+    return false;
 }
 
 static struct session_limits session_limits_of(const struct config *c)
@@ -160,16 +171,11 @@ static struct session_limits session_limits_of(const struct config *c)
     return limits;
 }
 
-static bool make_listener(struct worker *w, int which, int fd)
+static struct listener_settings listener_settings_of(struct worker *w, int which)
 {
     const struct config *c = &w->config;
-    struct tls_server *tls = make_tls(c, which == OPERATORS);
-    if (tls == NULL)
-        return false;
-    const struct listener_settings settings = {
+    return (struct listener_settings){
         .name = which == PUBLIC ? "public" : "operators",
-        .fd = fd,
-        .tls = tls,
         .limits = session_limits_of(c),
         .connections_max = (int)c->connections_max,
         .handshake_timeout_us = c->handshake_timeout_s * CLOCK_SECOND,
@@ -179,9 +185,25 @@ static bool make_listener(struct worker *w, int which, int fd)
         .serve = which == PUBLIC ? service_serve : service_serve_operator,
         .answered = service_answered,
     };
-    w->listeners[which] = listener_new(w->loop, &settings);
-    tls_server_release(tls);
-    return w->listeners[which] != NULL;
+}
+
+static bool make_listeners(struct worker *w)
+{
+    struct tls_server *tls[2];
+    bool good = make_tls(&w->config, tls);
+    if (!good)
+        return false;
+    for (int i = 0; good && i < w->seat.count; i++) {
+        int which = w->seat.sockets[i].listener;
+        struct listener_settings settings = listener_settings_of(w, which);
+        settings.fd = w->seat.sockets[i].fd;
+        settings.tls = tls[which];
+        w->listeners[i] = listener_new(w->loop, &settings);
+        good = w->listeners[i] != NULL;
+    }
+    tls_server_release(tls[PUBLIC]);
+    tls_server_release(tls[OPERATORS]);
+    return good;
 }
 
 static void on_offload(struct ev_loop *loop, ev_io *watcher, int events)
@@ -223,24 +245,36 @@ static void look_whether_ready(struct worker *w)
     w->ready = posting_is_ready(w->service.posting) && pg_pool_is_ready(w->service.pool);
     if (!w->ready)
         return;
-    __atomic_store_n(&w->word->ready, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&w->seat.word->ready, true, __ATOMIC_RELEASE);
     if (!w->service.draining)
         set_beat(w, BEAT_S);
+}
+
+static void count_dropped_lines(struct worker *w)
+{
+    uint64_t dropped = log_dropped();
+    metrics_add(dropped_lines, dropped - w->dropped);
+    w->dropped = dropped;
+}
+
+static bool is_drained(const struct worker *w)
+{
+    for (int i = 0; i < w->seat.count; i++)
+        if (listener_connections(w->listeners[i]) > 0)
+            return false;
+    return posting_waiting(w->service.posting) == 0;
 }
 
 static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct worker *w = watcher->data;
     (void)events;
-    __atomic_store_n(&w->word->heartbeat, clock_monotonic(), __ATOMIC_RELAXED);
+    __atomic_store_n(&w->seat.word->heartbeat, clock_monotonic(), __ATOMIC_RELAXED);
     rule_keeper_poll(w->rules);
+    count_dropped_lines(w);
     if (!w->ready)
         look_whether_ready(w);
-    if (!w->service.draining)
-        return;
-    bool gone = listener_connections(w->listeners[PUBLIC]) == 0 &&
-                listener_connections(w->listeners[OPERATORS]) == 0;
-    if (gone && posting_waiting(w->service.posting) == 0)
+    if (w->service.draining && is_drained(w))
         ev_break(loop, EVBREAK_ALL);
 }
 
@@ -253,48 +287,66 @@ static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
         return;
     w->service.draining = true;
     log_message(LOG_INFO, "draining", "no new connections; what runs is finished");
-    for (int i = 0; i < LISTENERS; i++)
+    for (int i = 0; i < w->seat.count; i++)
         listener_drain(w->listeners[i]);
     set_beat(w, SHORT_BEAT_S);
 }
 
-static void take_certificates(struct worker *w)
+/* What the new configuration says, everywhere it says it. */
+static void apply(struct worker *w, struct tls_server *const tls[2])
 {
-    for (int i = 0; i < LISTENERS; i++) {
-        struct tls_server *tls = make_tls(&w->config, i == OPERATORS);
-        if (tls == NULL)
-            continue; /* the old one goes on; make_tls has said why */
-        listener_set_tls(w->listeners[i], tls);
-        tls_server_release(tls);
+    const struct config *c = &w->config;
+    const struct gate_settings gate = gate_settings_of(c);
+    gate_set_rates(w->service.gate, &gate);
+    set_service(w);
+    for (int i = 0; i < w->seat.count; i++) {
+        int which = w->seat.sockets[i].listener;
+        const struct listener_settings settings = listener_settings_of(w, which);
+        listener_set_limits(w->listeners[i], &settings);
+        listener_set_tls(w->listeners[i], tls[which]);
     }
+    if (!posting_set_sizes(w->service.posting, (int)c->batch_max, (int)c->queue_max))
+        log_message(LOG_ERROR, "out_of_memory", "posting.batch and posting.queue stay as they are");
+    config_start_log(c, w->seat.slot);
+    rule_keeper_reload(w->rules, c->rules);
 }
 
-/* Certificate, rates, operators' token, log and rules; what else changed counts after a restart. */
-static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
+/* All of it or nothing. The master has looked at the same files before; this looks again, because
+ * they may have changed since. */
+static bool reload(struct worker *w)
 {
-    struct worker *w = watcher->data;
     struct config fresh;
     struct bundle_report report = {0};
-    (void)loop;
-    (void)events;
+    struct tls_server *tls[2];
     if (!config_read(w->config_path, &fresh, &report)) {
         log_message(LOG_ERROR, "reload_refused", "%s:%d: %s", report.findings[0].file,
                     report.findings[0].line, report.findings[0].message);
-        return;
+        return false;
     }
-    bool taken = config_take_reloadable(&w->config, &fresh);
-    config_release(&fresh);
-    if (!taken) {
+    bool taken = make_tls(&fresh, tls);
+    if (taken && !config_take_reloadable(&w->config, &fresh)) {
         log_message(LOG_ERROR, "reload_refused", "out of memory");
-        return;
+        tls_server_release(tls[PUBLIC]);
+        tls_server_release(tls[OPERATORS]);
+        taken = false;
     }
-    const struct gate_settings gate = gate_settings_of(&w->config);
-    gate_set_rates(w->service.gate, &gate);
-    set_service(w);
-    take_certificates(w);
-    config_start_log(&w->config, w->slot);
-    rule_keeper_load(w->rules);
-    log_message(LOG_INFO, "reloaded", "certificate, rates, operators' token, log, rules");
+    config_release(&fresh);
+    if (!taken)
+        return false;
+    apply(w, tls);
+    tls_server_release(tls[PUBLIC]);
+    tls_server_release(tls[OPERATORS]);
+    return true;
+}
+
+static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    (void)loop;
+    (void)events;
+    if (reload(w))
+        log_message(LOG_INFO, "reloaded", "configuration, certificate and rules");
+    __atomic_add_fetch(&w->seat.word->reloads, 1, __ATOMIC_RELEASE);
 }
 
 static void start_watchers(struct worker *w)
@@ -310,47 +362,60 @@ static void start_watchers(struct worker *w)
     ev_io_start(w->loop, &w->offload);
     ev_prepare_start(w->loop, &w->log);
     ev_timer_start(w->loop, &w->beat);
-    if (w->slot == 0)
+    if (w->seat.slot == 0)
         ev_timer_start(w->loop, &w->daily);
     ev_signal_start(w->loop, &w->term);
     ev_signal_start(w->loop, &w->hup);
 }
 
-static bool build(struct worker *w, const int *fds)
+/* Somebody takes them now, those that came since the fork, too. The others stay blocked: they are
+ * the master's, and a worker would die of a USR2 that went astray. */
+static void unblock_signals(void)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGHUP);
+    sigprocmask(SIG_UNBLOCK, &ours, NULL);
+}
+
+static bool build(struct worker *w)
 {
     if (!make_store(w))
         return false;
     set_service(w);
     const struct rule_keeper_settings rules = {w->config.rules, w->config.listen_public_text,
-                                               w->slot, w->service.posting, w->service.pool};
+                                               w->seat.slot, w->service.posting, w->service.pool};
     w->rules = rule_keeper_new(&rules);
     if (w->rules == NULL)
         return false;
-    return make_listener(w, PUBLIC, fds[PUBLIC]) && make_listener(w, OPERATORS, fds[OPERATORS]);
+    return make_listeners(w);
 }
 
-int worker_run(const struct config *config, const char *config_path, int slot, const int *fds,
-               struct supervisor_word *word)
+int worker_run(const struct config *config, const char *config_path,
+               const struct supervisor_seat *seat)
 {
     struct worker *w = memory_alloc(sizeof *w);
     if (w == NULL)
         return 1;
-    metrics_enter(slot);
-    config_start_log(config, slot);
+    metrics_enter(seat->slot);
+    config_start_log(config, seat->slot);
     srand((unsigned)getpid());
     signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C reaches us, too: the master says when */
     w->config = *config;
     w->config_path = config_path;
-    w->slot = slot;
-    w->word = word;
+    w->seat = *seat;
+    w->dropped = log_dropped();
     w->loop = ev_default_loop(EVFLAG_AUTO);
-    if (w->loop == NULL || !build(w, fds)) {
+    if (w->loop == NULL || !build(w)) {
         log_message(LOG_ERROR, "worker_not_started", "out of memory or descriptors");
         log_flush();
         return 1;
     }
     start_watchers(w);
+    unblock_signals();
     ev_run(w->loop, 0);
+    count_dropped_lines(w);
     log_message(LOG_INFO, "worker_stopped", "drained");
     log_flush();
     return 0;

@@ -197,6 +197,15 @@ void listener_set_tls(struct listener *listener, struct tls_server *tls)
     listener->settings.tls = tls;
 }
 
+void listener_set_limits(struct listener *listener, const struct listener_settings *settings)
+{
+    listener->settings.limits = settings->limits;
+    listener->settings.connections_max = settings->connections_max;
+    listener->settings.handshake_timeout_us = settings->handshake_timeout_us;
+    listener->settings.proxies = settings->proxies;
+    listener->settings.proxy_count = settings->proxy_count;
+}
+
 void listener_drain(struct listener *listener)
 {
     int64_t now = clock_monotonic();

@@ -36,6 +36,10 @@ struct listener *listener_new(struct ev_loop *loop, const struct listener_settin
 /* New connections get this certificate from now on. */
 void listener_set_tls(struct listener *listener, struct tls_server *tls);
 
+/* New connections get these limits, deadlines and proxies from now on; the rest of the settings
+ * stays. */
+void listener_set_limits(struct listener *listener, const struct listener_settings *settings);
+
 /* Stop accepting, GOAWAY to all; listener_connections falls to 0 as they finish. */
 void listener_drain(struct listener *listener);
 int listener_connections(const struct listener *listener);

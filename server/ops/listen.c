@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,71 +67,119 @@ static bool explain(struct listen_set *set, const struct inet *address)
     return false;
 }
 
-bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots)
+static int count_of(const struct listen_set *set, int listener)
 {
-    set->slots = set->listeners = 0;
-    if (listeners * slots > LISTEN_MAX) {
-        snprintf(set->error, sizeof set->error, "too many workers: %d", slots);
-        return false;
+    int count = 0;
+    for (int i = 0; i < set->count; i++)
+        count += set->sockets[i].listener == listener;
+    return count;
+}
+
+static bool is_bound_to(int fd, const struct inet *address)
+{
+    struct sockaddr_storage wanted;
+    struct sockaddr_storage bound;
+    socklen_t length = sizeof bound;
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    memset(&bound, 0, sizeof bound);
+    return socket_address(address, &wanted) > 0 &&
+           getsockname(fd, (struct sockaddr *)&bound, &length) == 0 &&
+           memcmp(&bound, &wanted, sizeof bound) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening == 1;
+}
+
+static void take_over(struct listen_set *set, const struct inet *addresses, int listeners, int fd)
+{
+    for (int i = 0; i < listeners && set->count < LISTEN_MAX; i++) {
+        if (!is_bound_to(fd, &addresses[i]))
+            continue;
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        set->sockets[set->count++] = (struct listen_socket){fd, i};
+        return;
     }
-    for (int i = 0; i < listeners; i++) {
-        int fd = open_socket(&addresses[i], false);
+    close(fd);
+}
+
+static void inherit(struct listen_set *set, const struct inet *addresses, int listeners)
+{
+    const char *text = getenv(VARIABLE);
+    while (text != NULL && *text >= '0' && *text <= '9') {
+        char *end;
+        long fd = strtol(text, &end, 10);
+        if (fd > STDERR_FILENO && fd <= INT_MAX)
+            take_over(set, addresses, listeners, (int)fd);
+        text = *end == ',' ? end + 1 : end;
+    }
+    unsetenv(VARIABLE);
+}
+
+static bool is_free(struct listen_set *set, const struct inet *address)
+{
+    int fd = open_socket(address, false);
+    if (fd < 0)
+        return explain(set, address);
+    close(fd);
+    return true;
+}
+
+/* What is missing of one listener. */
+static bool open_rest(struct listen_set *set, const struct inet *address, int listener, int slots)
+{
+    for (int have = count_of(set, listener); have < slots; have++) {
+        int fd = open_socket(address, true);
         if (fd < 0)
-            return explain(set, &addresses[i]);
-        close(fd);
-    }
-    set->listeners = listeners;
-    for (int slot = 0; slot < slots; slot++) {
-        for (int i = 0; i < listeners; i++)
-            set->fds[slot * listeners + i] = open_socket(&addresses[i], true);
-        set->slots = slot + 1;
-        for (int i = 0; i < listeners; i++)
-            if (listen_fd(set, slot, i) < 0)
-                return explain(set, &addresses[i]);
+            return explain(set, address);
+        set->sockets[set->count++] = (struct listen_socket){fd, listener};
     }
     return true;
 }
 
-bool listen_inherit(struct listen_set *set, int listeners, int slots)
+bool listen_open(struct listen_set *set, const struct inet *addresses, int listeners, int slots)
 {
-    const char *text = getenv(VARIABLE);
-    int count = 0;
-    if (text == NULL || listeners * slots > LISTEN_MAX)
-        return false;
-    while (*text != '\0' && count < listeners * slots) {
-        char *end;
-        set->fds[count] = (int)strtol(text, &end, 10);
-        fcntl(set->fds[count++], F_SETFD, FD_CLOEXEC);
-        text = *end == ',' ? end + 1 : end;
+    bool good = true;
+    set->count = 0;
+    inherit(set, addresses, listeners);
+    if (listeners * slots + set->count > LISTEN_MAX) {
+        snprintf(set->error, sizeof set->error, "too many workers: %d", slots);
+        good = false;
     }
-    unsetenv(VARIABLE);
-    set->listeners = listeners;
-    set->slots = slots;
-    return count == listeners * slots;
+    for (int i = 0; good && i < listeners; i++)
+        good = count_of(set, i) > 0 || is_free(set, &addresses[i]);
+    for (int i = 0; good && i < listeners; i++)
+        good = open_rest(set, &addresses[i], i, slots);
+    if (!good)
+        listen_close(set);
+    return good;
+}
+
+int listen_of_slot(const struct listen_set *set, int slot, int slots,
+                   struct listen_socket out[LISTEN_MAX])
+{
+    int dealt[LISTEN_MAX] = {0};
+    int count = 0;
+    for (int i = 0; i < set->count; i++)
+        if (dealt[set->sockets[i].listener]++ % slots == slot)
+            out[count++] = set->sockets[i];
+    return count;
 }
 
 bool listen_export(const struct listen_set *set, char *text, size_t size)
 {
     int length = snprintf(text, size, "%s=", VARIABLE);
-    for (int i = 0; i < set->slots * set->listeners; i++) {
-        fcntl(set->fds[i], F_SETFD, 0);
-        length +=
-            snprintf(text + length, size - (size_t)length, "%s%d", i == 0 ? "" : ",", set->fds[i]);
+    for (int i = 0; i < set->count; i++) {
+        int fd = set->sockets[i].fd;
+        fcntl(fd, F_SETFD, 0);
+        length += snprintf(text + length, size - (size_t)length, "%s%d", i == 0 ? "" : ",", fd);
         if ((size_t)length >= size)
             return false;
     }
     return true;
 }
 
-int listen_fd(const struct listen_set *set, int slot, int listener)
-{
-    return set->fds[slot * set->listeners + listener];
-}
-
 void listen_close(struct listen_set *set)
 {
-    for (int i = 0; i < set->slots * set->listeners; i++)
-        if (set->fds[i] >= 0)
-            close(set->fds[i]);
-    set->slots = 0;
+    for (int i = 0; i < set->count; i++)
+        close(set->sockets[i].fd);
+    set->count = 0;
 }

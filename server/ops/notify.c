@@ -1,10 +1,13 @@
 #include "ops/notify.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 void notify_send(const char *state)
 {
@@ -26,11 +29,19 @@ void notify_send(const char *state)
     close(fd);
 }
 
-int64_t notify_watchdog_interval(void)
+void notify_reloading(void)
 {
-    const char *interval = getenv("WATCHDOG_USEC");
+    char state[64];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic());
+    notify_send(state);
+}
+
+int64_t notify_watchdog(void)
+{
+    const char *limit = getenv("WATCHDOG_USEC");
     const char *pid = getenv("WATCHDOG_PID");
-    if (interval == NULL || (pid != NULL && strtol(pid, NULL, 10) != getpid()))
+    int64_t us = limit == NULL ? 0 : strtoll(limit, NULL, 10);
+    if (us <= 0 || (pid != NULL && strtol(pid, NULL, 10) != getpid()))
         return 0;
-    return strtoll(interval, NULL, 10) / 2;
+    return us;
 }

@@ -1,7 +1,6 @@
 #include "ops/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +15,12 @@
 #include "base/metrics.h"
 #include "ops/listen.h"
 #include "ops/notify.h"
+#include "ops/upgrade.h"
 
 #define TICK_NS 20000000 /* how long the master may sleep */
-#define HANG_US (10 * CLOCK_SECOND)
 #define SHORT_LIFE_US CLOCK_SECOND
 #define SHORT_LIVES_FREE 5 /* a worker may die so often at once before it has to wait */
 #define BACKOFF_MAX_US (5 * CLOCK_SECOND)
-#define UPGRADE_US (30 * CLOCK_SECOND)
-#define UPGRADE_FD "MOOLAH_UPGRADE_FD"
 
 struct slot {
     pid_t pid; /* 0: none */
@@ -35,39 +32,53 @@ struct slot {
 
 struct supervisor {
     const struct supervisor_settings *settings;
+    pid_t pid;
     struct listen_set sockets;
     struct slot slots[SUPERVISOR_SLOTS_MAX];
     struct supervisor_word *words; /* shared with the workers */
     sigset_t signals;
     bool told_ready;
+    bool reloading;
+    int64_t reloads; /* HUPs that were passed on */
     bool stopping;
     int64_t stop_deadline;
-    int64_t watchdog; /* interval, 0: none */
-    int64_t watchdog_sent;
-    pid_t successor;  /* a new master on its way */
-    int successor_fd; /* it says when it serves */
-    int64_t successor_deadline;
+    int64_t watchdog; /* how often to tell it, 0: none */
+    int64_t watchdog_told;
+    uint64_t dropped; /* log lines, counted already */
+    struct upgrade upgrade;
 };
 
-static metric restarts;
+static struct {
+    metric restarts;
+    metric reloads;
+    metric refused;
+    metric upgrades_failed;
+    metric dropped;
+} metrics;
 
 void supervisor_register_metrics(void)
 {
-    restarts = metrics_register(METRIC_COUNTER, "moolah_worker_restarts_total", "",
-                                "Workers that died and were started again");
+    const char *reloads = "moolah_reloads_total";
+    const char *help = "HUPs: configuration, certificate and rules taken, or refused as a whole";
+    metrics.restarts = metrics_register(METRIC_COUNTER, "moolah_worker_restarts_total", "",
+                                        "Workers that died and were started again");
+    metrics.reloads = metrics_register(METRIC_COUNTER, reloads, "result=\"accepted\"", help);
+    metrics.refused = metrics_register(METRIC_COUNTER, reloads, "result=\"refused\"", help);
+    metrics.upgrades_failed = metrics_register(METRIC_COUNTER, "moolah_upgrades_failed_total", "",
+                                               "Upgrades (USR2) whose new master did not serve");
+    metrics.dropped = metrics_register(METRIC_COUNTER, "moolah_log_lines_dropped_total", "",
+                                       "Log lines lost because their reader stood still");
 }
 
 static void run_worker(struct supervisor *s, int slot)
 {
-    int fds[SUPERVISOR_LISTENERS_MAX];
-    pid_t master = getppid();
+    static struct listen_socket sockets[LISTEN_MAX];
+    struct supervisor_seat seat = {.slot = slot, .sockets = sockets, .word = &s->words[slot]};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != master || master == 1)
+    if (getppid() != s->pid) /* it died before it could take us with it */
         _exit(1);
-    for (int i = 0; i < s->settings->listeners; i++)
-        fds[i] = listen_fd(&s->sockets, slot, i);
-    sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
-    _exit(s->settings->work(s->settings->owner, slot, fds, &s->words[slot]));
+    seat.count = listen_of_slot(&s->sockets, slot, s->settings->workers, sockets);
+    _exit(s->settings->work(s->settings->owner, &seat));
 }
 
 static void start_worker(struct supervisor *s, int slot)
@@ -75,6 +86,7 @@ static void start_worker(struct supervisor *s, int slot)
     int64_t now = clock_monotonic();
     s->words[slot].ready = false;
     s->words[slot].heartbeat = now;
+    s->words[slot].reloads = s->reloads; /* it begins with what was loaded last */
     log_flush();
     pid_t pid = fork();
     if (pid == 0)
@@ -102,7 +114,7 @@ static void worker_died(struct supervisor *s, int slot, int status)
     metrics_clear_gauges(slot);
     if (s->stopping)
         return;
-    metrics_add(restarts, 1);
+    metrics_add(metrics.restarts, 1);
     log_message(LOG_ERROR, "worker_died", "slot %d: %s %d", slot,
                 WIFSIGNALED(status) ? "signal" : "exit",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -119,117 +131,102 @@ static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (pid == s->successor) {
-            log_message(LOG_ERROR, "upgrade_failed", "the new master died; this one goes on");
-            s->successor = 0;
-            close(s->successor_fd);
-        }
+        if (upgrade_reap(&s->upgrade, pid, status))
+            metrics_add(metrics.upgrades_failed, 1);
         for (int slot = 0; slot < s->settings->workers; slot++)
             if (s->slots[slot].pid == pid)
                 worker_died(s, slot, status);
     }
 }
 
-static void stop(struct supervisor *s)
+/* A successor that doesn't serve yet stops with us. */
+static void end_at_once(const struct supervisor *s)
 {
-    if (s->stopping) {
-        signal_workers(s, SIGKILL);
-        return;
-    }
+    signal_workers(s, SIGKILL);
+    if (s->upgrade.pid > 0)
+        kill(s->upgrade.pid, SIGKILL);
+}
+
+static void drain(struct supervisor *s)
+{
     s->stopping = true;
     s->stop_deadline = clock_monotonic() + (int64_t)s->settings->drain_s * CLOCK_SECOND;
     log_message(LOG_INFO, "stopping", "draining for at most %d s", s->settings->drain_s);
-    notify_send("STOPPING=1");
     signal_workers(s, SIGTERM);
+    if (s->upgrade.pid > 0)
+        kill(s->upgrade.pid, SIGTERM);
 }
 
-static void exec_successor(struct supervisor *s, int ready_fd)
+static void stop(struct supervisor *s)
 {
-    static char sockets[8192];
-    char path[4096];
-    char number[16];
-    snprintf(number, sizeof number, "%d", ready_fd);
-    setenv(UPGRADE_FD, number, 1);
-    sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
-    if (listen_export(&s->sockets, sockets, sizeof sockets) && putenv(sockets) == 0) {
-        execvp(s->settings->argv[0], s->settings->argv);
-        /* called by a path that leads nowhere any more: the binary we are */
-        ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-        if (length > 0) {
-            path[length] = '\0';
-            execv(path, s->settings->argv);
-        }
+    if (s->stopping) {
+        end_at_once(s);
+        return;
     }
-    _exit(127);
+    notify_send("STOPPING=1");
+    drain(s);
 }
 
-/* A new binary on the same sockets. It says when all its workers serve; only then do ours stop. */
-static void upgrade(struct supervisor *s)
+static void reload(struct supervisor *s)
 {
-    int ends[2];
-    if (s->successor > 0 || s->stopping || pipe2(ends, O_NONBLOCK) != 0)
+    if (s->stopping)
         return;
-    log_flush();
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(ends[0]);
-        exec_successor(s, ends[1]);
-    }
-    close(ends[1]);
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    if (pid < 0) {
-        close(ends[0]);
+    notify_reloading();
+    s->reloading = true;
+    if (!s->settings->may_reload(s->settings->owner)) {
+        metrics_add(metrics.refused, 1);
         return;
     }
-    s->successor = pid;
-    s->successor_fd = ends[0];
-    s->successor_deadline = clock_monotonic() + UPGRADE_US;
-    log_message(LOG_INFO, "upgrading", "new master is process %d", (int)pid);
+    metrics_add(metrics.reloads, 1);
+    s->reloads++;
+    signal_workers(s, SIGHUP);
 }
 
-static void watch_successor(struct supervisor *s)
+/* systemd hears that the reload is over when every worker has dealt with it. */
+static void look_whether_reloaded(struct supervisor *s)
 {
-    char byte;
-    if (s->successor == 0)
+    if (!s->reloading)
         return;
-    ssize_t got = read(s->successor_fd, &byte, 1);
-    if (got == 1) {
-        char state[64];
-        snprintf(state, sizeof state, "MAINPID=%d\nREADY=1", (int)s->successor);
+    for (int slot = 0; slot < s->settings->workers; slot++)
+        if (__atomic_load_n(&s->words[slot].reloads, __ATOMIC_ACQUIRE) < s->reloads)
+            return;
+    s->reloading = false;
+    notify_send("READY=1");
+}
+
+static void look_after_upgrade(struct supervisor *s)
+{
+    char state[64];
+    pid_t pid = 0;
+    switch (upgrade_poll(&s->upgrade, &pid)) {
+    case UPGRADE_NOTHING:
+        break;
+    case UPGRADE_FAILED:
+        metrics_add(metrics.upgrades_failed, 1);
+        break;
+    case UPGRADE_SERVES:
+        /* no STOPPING=1: the service goes on */
+        snprintf(state, sizeof state, "MAINPID=%d\nREADY=1", (int)pid);
         notify_send(state);
-        close(s->successor_fd);
-        s->successor = 0;
-        stop(s);
-        return;
+        log_message(LOG_INFO, "upgraded", "process %d serves", (int)pid);
+        drain(s);
+        break;
     }
-    bool closed = got == 0;
-    if (!closed && clock_monotonic() < s->successor_deadline)
-        return;
-    log_message(LOG_ERROR, "upgrade_failed", "the new master doesn't serve; this one goes on");
-    kill(s->successor, SIGKILL);
-    close(s->successor_fd);
-    s->successor = 0;
 }
 
 static void tell_ready(struct supervisor *s)
 {
-    const char *upgrade_fd = getenv(UPGRADE_FD);
     for (int slot = 0; slot < s->settings->workers; slot++)
         if (!__atomic_load_n(&s->words[slot].ready, __ATOMIC_ACQUIRE))
             return;
     s->told_ready = true;
     notify_send("READY=1");
     s->settings->ready(s->settings->owner);
-    if (upgrade_fd == NULL)
-        return;
-    int fd = (int)strtol(upgrade_fd, NULL, 10);
-    ssize_t written = write(fd, "r", 1);
-    (void)written;
-    close(fd);
-    unsetenv(UPGRADE_FD);
+    upgrade_tell_ready();
 }
 
-static void look_after_workers(struct supervisor *s)
+/* True when all is well: nobody missing, nobody late. */
+static bool look_after_workers(struct supervisor *s)
 {
     int64_t now = clock_monotonic();
     bool all_well = true;
@@ -237,30 +234,44 @@ static void look_after_workers(struct supervisor *s)
         struct slot *at = &s->slots[slot];
         if (at->pid == 0 && !s->stopping && at->restart_at <= now)
             start_worker(s, slot);
-        int64_t beat = __atomic_load_n(&s->words[slot].heartbeat, __ATOMIC_RELAXED);
-        bool hangs = at->pid > 0 && now - beat > HANG_US;
-        all_well = all_well && !hangs && at->pid > 0;
+        int64_t quiet = now - __atomic_load_n(&s->words[slot].heartbeat, __ATOMIC_RELAXED);
+        bool hangs = at->pid > 0 && quiet > s->settings->hang_us;
+        all_well = all_well && at->pid > 0 && quiet <= s->settings->hang_us / 5;
         if (!hangs)
             continue;
-        log_message(LOG_ERROR, "worker_hangs", "slot %d has stood still for 10 s: killed", slot);
+        log_message(LOG_ERROR, "worker_hangs", "slot %d has stood still for %lld ms: killed", slot,
+                    (long long)quiet / 1000);
         s->words[slot].heartbeat = now;
         kill(at->pid, SIGKILL);
     }
-    if (s->watchdog > 0 && all_well && now - s->watchdog_sent >= s->watchdog) {
-        notify_send("WATCHDOG=1");
-        s->watchdog_sent = now;
-    }
+    return all_well;
+}
+
+static void tell_watchdog(struct supervisor *s)
+{
+    int64_t now = clock_monotonic();
+    if (s->watchdog == 0 || !s->told_ready || now - s->watchdog_told < s->watchdog)
+        return;
+    notify_send("WATCHDOG=1");
+    s->watchdog_told = now;
+}
+
+static void count_dropped_lines(struct supervisor *s)
+{
+    uint64_t dropped = log_dropped();
+    metrics_add(metrics.dropped, dropped - s->dropped);
+    s->dropped = dropped;
 }
 
 static bool is_finished(struct supervisor *s)
 {
-    bool any = false;
+    bool any = s->upgrade.pid > 0;
     if (!s->stopping)
         return false;
     for (int slot = 0; slot < s->settings->workers; slot++)
         any = any || s->slots[slot].pid > 0;
     if (any && clock_monotonic() > s->stop_deadline)
-        signal_workers(s, SIGKILL);
+        end_at_once(s);
     return !any;
 }
 
@@ -271,17 +282,15 @@ static void take_signal(struct supervisor *s, int number)
         reap(s);
         break;
     case SIGHUP:
-        notify_send("RELOADING=1");
-        if (s->settings->may_reload(s->settings->owner))
-            signal_workers(s, SIGHUP);
-        notify_send("READY=1");
+        reload(s);
         break;
     case SIGTERM:
     case SIGINT:
         stop(s);
         break;
     case SIGUSR2:
-        upgrade(s);
+        if (!s->stopping)
+            upgrade_start(&s->upgrade, &s->sockets, s->settings->argv, &s->signals);
         break;
     default:
         break;
@@ -291,20 +300,24 @@ static void take_signal(struct supervisor *s, int number)
 static bool prepare(struct supervisor *s)
 {
     const struct supervisor_settings *settings = s->settings;
+    char complaint[300];
     size_t size = SUPERVISOR_SLOTS_MAX * sizeof s->words[0];
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return false;
     s->words = memory;
+    s->pid = getpid();
+    s->watchdog = notify_watchdog() / 2;
+    upgrade_init(&s->upgrade, settings->argv[0]);
     sigemptyset(&s->signals);
     const int numbers[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGUSR2};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         sigaddset(&s->signals, numbers[i]);
     sigprocmask(SIG_BLOCK, &s->signals, NULL);
-    if (listen_inherit(&s->sockets, settings->listeners, settings->workers) ||
-        listen_open(&s->sockets, settings->addresses, settings->listeners, settings->workers))
+    if (listen_open(&s->sockets, settings->addresses, settings->listeners, settings->workers))
         return true;
-    fprintf(stderr, "moolahd: %s\n", s->sockets.error);
+    snprintf(complaint, sizeof complaint, "moolahd: %s\n", s->sockets.error);
+    upgrade_complain(complaint);
     return false;
 }
 
@@ -316,17 +329,19 @@ int supervisor_run(const struct supervisor_settings *settings)
     s->settings = settings;
     if (!prepare(s))
         return 1;
-    s->watchdog = notify_watchdog_interval();
     for (int slot = 0; slot < settings->workers; slot++)
         start_worker(s, slot);
     while (!is_finished(s)) {
         int number = sigtimedwait(&s->signals, NULL, &tick);
         if (number > 0)
             take_signal(s, number);
-        look_after_workers(s);
-        watch_successor(s);
+        if (look_after_workers(s))
+            tell_watchdog(s);
+        look_after_upgrade(s);
         if (!s->told_ready && !s->stopping)
             tell_ready(s);
+        look_whether_reloaded(s);
+        count_dropped_lines(s);
         log_flush();
     }
     listen_close(&s->sockets);

@@ -42,6 +42,7 @@ struct posting_queue {
 
 static struct {
     metric waiting;
+    metric lanes_ready;
     metric wait;
     metric outcomes[POSTING_POISONED + 1];
     metric replayed;
@@ -61,6 +62,8 @@ void posting_register_metrics(void)
     };
     metrics.waiting =
         metrics_register(METRIC_GAUGE, "moolah_posting_queue_orders", "", "Orders waiting");
+    metrics.lanes_ready = metrics_register(METRIC_GAUGE, "moolah_posting_lanes_ready", "",
+                                           "Connections to PostgreSQL that can post");
     metrics.wait = metrics_register(METRIC_HISTOGRAM, "moolah_posting_wait_seconds", "",
                                     "From an order's arrival until its batch is taken");
     for (size_t i = 0; i < sizeof outcome_labels / sizeof outcome_labels[0]; i++)
@@ -169,11 +172,23 @@ static void gather(struct ev_loop *loop, ev_prepare *watcher, int events)
     dispatch(watcher->data);
 }
 
+static int count_ready(const struct posting_queue *queue)
+{
+    int ready = 0;
+    for (int i = 0; i < queue->lane_count; i++) {
+        enum lane_state state = lane_state(queue->lanes[i]);
+        ready += state != LANE_DOWN && state != LANE_OPENING;
+    }
+    return ready;
+}
+
 static void tick(struct ev_loop *loop, ev_timer *watcher, int events)
 {
+    struct posting_queue *queue = watcher->data;
     (void)loop;
     (void)events;
-    drop_expired(watcher->data);
+    drop_expired(queue);
+    metrics_set(metrics.lanes_ready, count_ready(queue));
 }
 
 static void pause_over(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -426,6 +441,19 @@ bool posting_submit(struct posting_queue *queue, struct posting_order *order)
     return true;
 }
 
+bool posting_set_sizes(struct posting_queue *queue, int batch_max, int queue_max)
+{
+    assert(batch_max >= 1 && queue_max >= batch_max);
+    struct posting_order **taken = memory_alloc((size_t)batch_max * sizeof(void *));
+    if (taken == NULL)
+        return false;
+    memory_free(queue->taken);
+    queue->taken = taken;
+    queue->settings.batch_max = batch_max;
+    queue->settings.queue_max = queue_max;
+    return true;
+}
+
 void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle)
 {
     bundle_retain(bundle);
@@ -436,12 +464,7 @@ void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle)
 
 bool posting_is_ready(const struct posting_queue *queue)
 {
-    bool up = false;
-    for (int i = 0; i < queue->lane_count; i++) {
-        enum lane_state state = lane_state(queue->lanes[i]);
-        up = up || (state != LANE_DOWN && state != LANE_OPENING);
-    }
-    return up && queue->bundle != NULL;
+    return queue->bundle != NULL && count_ready(queue) > 0;
 }
 
 int posting_waiting(const struct posting_queue *queue)

@@ -91,6 +91,9 @@ struct posting_queue *posting_new(struct ev_loop *loop, const struct posting_set
 void posting_free(
     struct posting_queue *queue); /* after a drain; open orders are dropped without `done` */
 
+/* Other sizes from the next batch on. False: out of memory, the old ones stay. */
+bool posting_set_sizes(struct posting_queue *queue, int batch_max, int queue_max);
+
 /* False: too much waits already; answer 503 overloaded. */
 bool posting_submit(struct posting_queue *queue, struct posting_order *order);
 

@@ -540,6 +540,7 @@ void gate_set_rates(struct gate *gate, const struct gate_settings *settings)
     gate->settings.sign_in_ip = settings->sign_in_ip;
     gate->settings.lookup_user = settings->lookup_user;
     gate->settings.sign_up_ip = settings->sign_up_ip;
+    redis_set_timeout(gate->redis, settings->timeout_us);
 }
 
 void gate_free(struct gate *gate)

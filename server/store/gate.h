@@ -106,7 +106,7 @@ void gate_sign_in_succeeded(struct gate *gate, struct slice phone);
 bool gate_revoke(struct gate *gate, const struct uuid *caller, const uint8_t token_hash[32],
                  void (*done)(void *owner, bool sure), void *owner);
 
-/* Other rates from now on. */
+/* Other rates and another timeout from now on. */
 void gate_set_rates(struct gate *gate, const struct gate_settings *settings);
 
 extern const struct pg_statement

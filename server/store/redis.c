@@ -292,6 +292,11 @@ bool redis_ask(struct redis *redis, const struct redis_command *command, redis_a
     return true;
 }
 
+void redis_set_timeout(struct redis *redis, int64_t timeout_us)
+{
+    redis->settings.timeout_us = timeout_us;
+}
+
 bool redis_is_up(const struct redis *redis)
 {
     return redis->up;

@@ -38,6 +38,9 @@ void redis_free(struct redis *redis); /* open questions are answered NULL */
 bool redis_ask(struct redis *redis, const struct redis_command *command, redis_answer *answer,
                void *owner);
 
+/* Slower than that from now on: the breaker opens. */
+void redis_set_timeout(struct redis *redis, int64_t timeout_us);
+
 bool redis_is_up(const struct redis *redis); /* the breaker is closed */
 
 #endif

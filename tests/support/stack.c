@@ -158,8 +158,7 @@ void stack_restart(struct stack *stack)
 int stack_halt(struct stack *stack)
 {
     int status;
-    kill(stack->up, SIGINT);
-    kill(stack->up, SIGTERM); /* a shell started in the background may ignore the first */
+    kill(stack->up, SIGTERM); /* one signal: a second one may meet bash between two traps */
     must(waitpid(stack->up, &status, 0) == stack->up, "waitpid");
     stack->up = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
