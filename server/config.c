@@ -157,10 +157,15 @@ static bool overlap(const struct inet *a, const struct inet *b)
            (is_any(a) || is_any(b) || memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0);
 }
 
+static bool read_listen(const char *text, struct inet *address)
+{
+    return inet_parse_listen(slice_of(text), address) && address->port != 0;
+}
+
 static void derive_listeners(const struct place *at, struct config *c)
 {
-    bool public = inet_parse_listen(slice_of(c->listen_public_text), &c->listen_public);
-    bool operators = inet_parse_listen(slice_of(c->listen_operators_text), &c->listen_operators);
+    bool public = read_listen(c->listen_public_text, &c->listen_public);
+    bool operators = read_listen(c->listen_operators_text, &c->listen_operators);
     if (!public)
         wrong(at, "listen.public", "must be like 127.0.0.1:8443");
     if (!operators)
