@@ -27,7 +27,8 @@
 #define POOL_STATEMENTS_MAX 64
 #define DAY_S 86400.
 #define BEAT_S 0.2
-#define SHORT_BEAT_S 0.02 /* while it starts, while it drains */
+#define OPEN_US (2 * CLOCK_SECOND) /* so long a new worker waits for PostgreSQL */
+#define SHORT_BEAT_S 0.02          /* while it starts, while it drains */
 
 enum { PUBLIC, OPERATORS };
 
@@ -40,7 +41,10 @@ struct worker {
     bool ready;       /* and the master knows */
     struct service service;
     struct rule_keeper *rules;
-    struct listener *listeners[LISTEN_MAX]; /* one per socket of the seat */
+    struct tls_server *tls[2];
+    struct listener *listeners[LISTEN_MAX]; /* one per socket of the seat; NULL: not yet */
+    bool is_open;                           /* the public ones are there */
+    int64_t open_at;                        /* at the latest: with 503 for an answer */
     const struct pg_statement *statements[POOL_STATEMENTS_MAX];
     ev_io offload;
     ev_prepare log;
@@ -142,6 +146,12 @@ static void set_service(struct worker *w)
     s->has_operator_token = c->has_operator_token;
 }
 
+static void release_tls(struct tls_server *tls[2])
+{
+    tls_server_release(tls[PUBLIC]);
+    tls_server_release(tls[OPERATORS]);
+}
+
 /* Both listeners' certificates, or neither. */
 static bool make_tls(const struct config *c, struct tls_server *tls[2])
 {
@@ -154,8 +164,7 @@ static bool make_tls(const struct config *c, struct tls_server *tls[2])
     if (tls[PUBLIC] != NULL && tls[OPERATORS] != NULL)
         return true;
     log_message(LOG_ERROR, "certificate_refused", "%s", error);
-    tls_server_release(tls[PUBLIC]);
-    tls_server_release(tls[OPERATORS]);
+    release_tls(tls);
     return false;
 }
 
@@ -187,22 +196,19 @@ static struct listener_settings listener_settings_of(struct worker *w, int which
     };
 }
 
-static bool make_listeners(struct worker *w)
+/* Listen on one kind's sockets. */
+static bool open_listeners(struct worker *w, int which)
 {
-    struct tls_server *tls[2];
-    bool good = make_tls(&w->config, tls);
-    if (!good)
-        return false;
+    bool good = true;
     for (int i = 0; good && i < w->seat.count; i++) {
-        int which = w->seat.sockets[i].listener;
+        if (w->seat.sockets[i].listener != which)
+            continue;
         struct listener_settings settings = listener_settings_of(w, which);
         settings.fd = w->seat.sockets[i].fd;
-        settings.tls = tls[which];
+        settings.tls = w->tls[which];
         w->listeners[i] = listener_new(w->loop, &settings);
         good = w->listeners[i] != NULL;
     }
-    tls_server_release(tls[PUBLIC]);
-    tls_server_release(tls[OPERATORS]);
     return good;
 }
 
@@ -243,11 +249,15 @@ static void set_beat(struct worker *w, double seconds)
 static void look_whether_ready(struct worker *w)
 {
     w->ready = posting_is_ready(w->service.posting) && pg_pool_is_ready(w->service.pool);
+    if (!w->is_open && (w->ready || clock_monotonic() >= w->open_at)) {
+        w->is_open = true;
+        if (!open_listeners(w, PUBLIC))
+            log_message(LOG_ERROR, "not_listening", "out of memory");
+    }
     if (!w->ready)
         return;
     __atomic_store_n(&w->seat.word->ready, true, __ATOMIC_RELEASE);
-    if (!w->service.draining)
-        set_beat(w, BEAT_S);
+    set_beat(w, BEAT_S);
 }
 
 static void count_dropped_lines(struct worker *w)
@@ -260,7 +270,7 @@ static void count_dropped_lines(struct worker *w)
 static bool is_drained(const struct worker *w)
 {
     for (int i = 0; i < w->seat.count; i++)
-        if (listener_connections(w->listeners[i]) > 0)
+        if (w->listeners[i] != NULL && listener_connections(w->listeners[i]) > 0)
             return false;
     return posting_waiting(w->service.posting) == 0;
 }
@@ -272,7 +282,7 @@ static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
     __atomic_store_n(&w->seat.word->heartbeat, clock_monotonic(), __ATOMIC_RELAXED);
     rule_keeper_poll(w->rules);
     count_dropped_lines(w);
-    if (!w->ready)
+    if (!w->ready && !w->service.draining)
         look_whether_ready(w);
     if (w->service.draining && is_drained(w))
         ev_break(loop, EVBREAK_ALL);
@@ -288,12 +298,13 @@ static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
     w->service.draining = true;
     log_message(LOG_INFO, "draining", "no new connections; what runs is finished");
     for (int i = 0; i < w->seat.count; i++)
-        listener_drain(w->listeners[i]);
+        if (w->listeners[i] != NULL)
+            listener_drain(w->listeners[i]);
     set_beat(w, SHORT_BEAT_S);
 }
 
 /* What the new configuration says, everywhere it says it. */
-static void apply(struct worker *w, struct tls_server *const tls[2])
+static void apply(struct worker *w)
 {
     const struct config *c = &w->config;
     const struct gate_settings gate = gate_settings_of(c);
@@ -302,8 +313,10 @@ static void apply(struct worker *w, struct tls_server *const tls[2])
     for (int i = 0; i < w->seat.count; i++) {
         int which = w->seat.sockets[i].listener;
         const struct listener_settings settings = listener_settings_of(w, which);
+        if (w->listeners[i] == NULL)
+            continue;
         listener_set_limits(w->listeners[i], &settings);
-        listener_set_tls(w->listeners[i], tls[which]);
+        listener_set_tls(w->listeners[i], w->tls[which]);
     }
     if (!posting_set_sizes(w->service.posting, (int)c->batch_max, (int)c->queue_max))
         log_message(LOG_ERROR, "out_of_memory", "posting.batch and posting.queue stay as they are");
@@ -326,16 +339,15 @@ static bool reload(struct worker *w)
     bool taken = make_tls(&fresh, tls);
     if (taken && !config_take_reloadable(&w->config, &fresh)) {
         log_message(LOG_ERROR, "reload_refused", "out of memory");
-        tls_server_release(tls[PUBLIC]);
-        tls_server_release(tls[OPERATORS]);
+        release_tls(tls);
         taken = false;
     }
     config_release(&fresh);
     if (!taken)
         return false;
-    apply(w, tls);
-    tls_server_release(tls[PUBLIC]);
-    tls_server_release(tls[OPERATORS]);
+    release_tls(w->tls);
+    memcpy(w->tls, tls, sizeof tls);
+    apply(w);
     return true;
 }
 
@@ -389,7 +401,10 @@ static bool build(struct worker *w)
     w->rules = rule_keeper_new(&rules);
     if (w->rules == NULL)
         return false;
-    return make_listeners(w);
+    /* Customers wait in the queue until there is a database: better than a 503 for those who come
+     * just now. Who asks whether we live, needn't wait. */
+    w->open_at = clock_monotonic() + OPEN_US;
+    return make_tls(&w->config, w->tls) && open_listeners(w, OPERATORS);
 }
 
 int worker_run(const struct config *config, const char *config_path,

@@ -220,8 +220,8 @@ static void tell_ready(struct supervisor *s)
         if (!__atomic_load_n(&s->words[slot].ready, __ATOMIC_ACQUIRE))
             return;
     s->told_ready = true;
-    notify_send("READY=1");
     s->settings->ready(s->settings->owner);
+    notify_send("READY=1");
     upgrade_tell_ready();
 }
 
