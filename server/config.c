@@ -13,17 +13,19 @@
 #include "scripting/settings.h"
 #include "store/probe.h"
 
-#define SOURCE_MAX (256 * 1024) /* of the file */
+#define SOURCE_MAX ((size_t)256 * 1024) /* of the file */
 #define WORKERS_MAX 256
 #define STRIPES_MAX 4096
 
 #define AT(member) offsetof(struct config, member)
+/* NOLINTBEGIN(bugprone-macro-parentheses): a member can't stand in them */
 #define RATE(name, member, rate_text, burst_text, help)                                        \
     {name "_per_second", SETTINGS_NUMBER, AT(member.per_second), rate_text, 0.001, 1e6, help}, \
     {                                                                                          \
         name "_burst", SETTINGS_INTEGER, AT(member.burst), burst_text, 1, 1e6,                 \
             "... and so many at once"                                                          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* What a running server can't change says so in its help. */
 #define FIXED " [USR2]"
@@ -187,7 +189,7 @@ static void derive_listeners(const struct place *at, struct config *c)
 static void derive_currencies(const struct place *at, struct config *c)
 {
     size_t count = 0;
-    for (; c->currencies_text[count] != NULL && count < CONFIG_CURRENCIES_MAX; count++) {
+    for (; count < CONFIG_CURRENCIES_MAX && c->currencies_text[count] != NULL; count++) {
         c->currencies[count] = currency_parse(slice_of(c->currencies_text[count]));
         if (c->currencies[count] == 0)
             wrong(at, "currencies", "holds %.20s, which is no ISO 4217 code",

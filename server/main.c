@@ -24,7 +24,7 @@
 #include "worker.h"
 
 #define DRAIN_S 10
-#define HANG_US (10 * CLOCK_SECOND)
+#define HANG_US (INT64_C(10) * CLOCK_SECOND)
 #define MASTER (-1) /* its slot in the log */
 
 struct startup {

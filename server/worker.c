@@ -27,8 +27,8 @@
 #define POOL_STATEMENTS_MAX 64
 #define DAY_S 86400.
 #define BEAT_S 0.2
-#define OPEN_US (2 * CLOCK_SECOND) /* so long a new worker waits for PostgreSQL */
-#define SHORT_BEAT_S 0.02          /* while it starts, while it drains */
+#define OPEN_US (INT64_C(2) * CLOCK_SECOND) /* so long a new worker waits for PostgreSQL */
+#define SHORT_BEAT_S 0.02                   /* while it starts, while it drains */
 
 enum { PUBLIC, OPERATORS };
 
@@ -110,8 +110,8 @@ static bool make_store(struct worker *w)
                        .setup = "set jit = off;set plan_cache_mode = force_generic_plan;"
                                 "set enable_seqscan = off;set enable_hashjoin = off;"
                                 "set enable_mergejoin = off;set statement_timeout = '5s'",
-                       .connect_timeout_us = 5 * CLOCK_SECOND,
-                       .answer_timeout_us = 10 * CLOCK_SECOND},
+                       .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
+                       .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
         .connections = (int)c->pool_connections,
         .queue_max = 4096,
         .pipeline_max = 64,

@@ -18,7 +18,7 @@
 /* "posted:money" is name and kind. */
 struct column {
     char name[40];
-    const char *kind; /* "" when there is none */
+    char kind[16]; /* "" when there is none */
 };
 
 struct answer {
@@ -30,13 +30,15 @@ struct answer {
 
 static void name_columns(struct answer *answer)
 {
+    assert(PQnfields(answer->result) <= COLUMNS_MAX);
     answer->currency_column = -1;
-    for (int i = 0; i < PQnfields(answer->result) && i < COLUMNS_MAX; i++) {
+    for (int i = 0; i < PQnfields(answer->result); i++) {
         const char *name = PQfname(answer->result, i);
         size_t length = strcspn(name, ":");
         snprintf(answer->columns[i].name, sizeof answer->columns[i].name, "%.*s", (int)length,
                  name);
-        answer->columns[i].kind = name[length] == ':' ? name + length + 1 : "";
+        snprintf(answer->columns[i].kind, sizeof answer->columns[i].kind, "%s",
+                 name[length] == ':' ? name + length + 1 : "");
         if (strcmp(answer->columns[i].kind, "currency") == 0)
             answer->currency_column = i;
     }

@@ -20,7 +20,7 @@
 #define TICK_NS 20000000 /* how long the master may sleep */
 #define SHORT_LIFE_US CLOCK_SECOND
 #define SHORT_LIVES_FREE 5 /* a worker may die so often at once before it has to wait */
-#define BACKOFF_MAX_US (5 * CLOCK_SECOND)
+#define BACKOFF_MAX_US (INT64_C(5) * CLOCK_SECOND)
 
 struct slot {
     pid_t pid; /* 0: none */

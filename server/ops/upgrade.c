@@ -14,7 +14,7 @@
 
 #define VARIABLE "MOOLAH_UPGRADE_FD"
 #define SERVES '\006' /* the byte that says so; anything else is a complaint */
-#define LIMIT_US (30 * CLOCK_SECOND)
+#define LIMIT_US (INT64_C(30) * CLOCK_SECOND)
 
 void upgrade_init(struct upgrade *upgrade, const char *argv0)
 {
