@@ -116,7 +116,7 @@ static int line_of_rule(const char *directory, const char *file)
         return 0;
     size_t length = fread(source, 1, sizeof source, stream);
     fclose(stream);
-    locate_key((struct slice){source, length}, "id", 1, &line, &column);
+    locate_path((struct slice){source, length}, "id", &line, &column);
     return line;
 }
 
