@@ -166,6 +166,10 @@ static void write_line(const struct request *request, int64_t duration)
         json_write_key(writer, "kind");
         json_write_text(writer, request->log_kind);
     }
+    if (request->session == NULL) { /* its answer found nobody waiting */
+        json_write_key(writer, "client_left");
+        json_write_bool(writer, true);
+    }
     if (request->flow != NULL)
         write_steps(writer, request->flow);
     log_end(writer);

@@ -52,6 +52,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
                    : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     request->stream_id = frame->hd.stream_id;
     request->client = session->client;
+    request->log = session->owner.log;
     request->has_client_certificate = session->has_client_certificate;
     request->id = uuid_new(clock_now());
     request->method = METHOD_OTHER;

@@ -40,6 +40,13 @@ enum request_fault {
     REQUEST_NO_MEMORY          /* 503: its body could not be kept */
 };
 
+/* Who logs and counts answers: told once per request that was served, even when nobody waits for
+ * the answer any more (request->session is NULL then). */
+struct request_log {
+    void *owner;
+    void (*answered)(void *owner, const struct request *request);
+};
+
 #define REQUEST_PARAMETERS_MAX 2
 
 struct request {
@@ -75,6 +82,7 @@ struct request {
 
     /* session's own */
     struct session *session; /* NULL once the stream is gone */
+    struct request_log log;
     int32_t stream_id;
     bool complete; /* its end has come, or its fault is final */
     bool served;   /* its flow has begun */

@@ -101,10 +101,9 @@ static void give(struct request *request)
 {
     struct session *session = request->session;
     request->answered = true;
-    if (session == NULL)
-        return;
-    session->owner.answered(session->owner.owner, request);
-    submit(session, request);
+    request->log.answered(request->log.owner, request);
+    if (session != NULL)
+        submit(session, request);
 }
 
 void request_answer(struct request *request)

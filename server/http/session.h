@@ -44,9 +44,7 @@ struct session_owner {
     void *owner;
     void (*serve)(void *owner, struct request *request); /* a complete request: begin its flow */
     void (*wake)(void *owner); /* there is output now, flush at the end of this loop turn */
-    void (*answered)(
-        void *owner,
-        const struct request *request); /* the answer is handed over: log and count it */
+    struct request_log log;    /* hears of every answer; outlives the session */
 };
 
 /* NULL: no memory. `client` goes into each request. */

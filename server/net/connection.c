@@ -62,17 +62,13 @@ static void session_wake(void *owner)
     listener_mark(owner);
 }
 
-static void session_answered(void *owner, const struct request *request)
-{
-    struct connection *c = owner;
-    c->listener->settings.answered(c->listener->settings.owner, request);
-}
-
 static void start_session(struct connection *c)
 {
-    const struct session_owner owner = {c, session_serve, session_wake, session_answered};
+    const struct listener_settings *settings = &c->listener->settings;
+    const struct session_owner owner = {
+        c, session_serve, session_wake, {settings->owner, settings->answered}};
     int64_t now = clock_monotonic();
-    c->session = session_new(&c->listener->settings.limits, &owner, &c->client,
+    c->session = session_new(&settings->limits, &owner, &c->client,
                              tls_stream_has_client_certificate(c->tls), now);
     if (c->session == NULL) {
         connection_enter(c, CONNECTION_CLOSED);

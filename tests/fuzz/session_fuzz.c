@@ -91,7 +91,7 @@ static struct session_limits short_limits(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
-    const struct session_owner owner = {NULL, serve, wake, answered};
+    const struct session_owner owner = {NULL, serve, wake, {NULL, answered}};
     struct inet client = {{0}, 0};
     served = size > 0 ? data[0] : 0;
     const struct session_limits limits = short_limits();

@@ -152,9 +152,11 @@ static void exchange_bytes(struct exchange *e)
  * failed. */
 static bool ask(struct exchange *e, const struct question *question, long fail_after)
 {
-    const struct session_owner owner = {
-        &service, question->operators ? service_serve_operator : service_serve, wake,
-        service_answered};
+    const struct session_owner owner = {&service,
+                                        question->operators ? service_serve_operator
+                                                            : service_serve,
+                                        wake,
+                                        {&service, service_answered}};
     const struct inet client = {{0}, 0};
     memset(e, 0, sizeof *e);
     e->question = question;

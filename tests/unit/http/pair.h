@@ -128,7 +128,7 @@ static inline int pair_on_frame(nghttp2_session *ng, const nghttp2_frame *frame,
 static inline bool pair_open(struct pair *pair, const struct session_limits *limits,
                              uint32_t window, bool holds)
 {
-    const struct session_owner owner = {pair, pair_serve, pair_wake, pair_answered};
+    const struct session_owner owner = {pair, pair_serve, pair_wake, {pair, pair_answered}};
     const struct inet address = {{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, 4711};
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;

@@ -242,6 +242,21 @@ static void test_idle_ends_in_peace(void **state)
     assert_true(session_is_done(pair.session));
 }
 
+/* Whoever leaves loses the answer; that it was given is logged and counted all the same. */
+static void test_an_answer_that_finds_nobody_is_told(void **state)
+{
+    (void)state;
+    pair.keeps = true;
+    open_pair(65535, false);
+    pair_request(&pair, "GET", "/", NULL, NULL);
+    pair_run(&pair);
+    session_free(pair.session);
+    pair.session = NULL;
+    assert_int_equal(pair.answered, 0);
+    pair_answer_with(pair.kept[--pair.kept_count], 200, 10);
+    assert_int_equal(pair.answered, 1);
+}
+
 static void test_drain_finishes_what_runs(void **state)
 {
     (void)state;
@@ -650,6 +665,7 @@ int main(void)
         TEST(test_half_a_body_is_reset),
         TEST(test_nobody_says_hello),
         TEST(test_idle_ends_in_peace),
+        TEST(test_an_answer_that_finds_nobody_is_told),
         TEST(test_drain_finishes_what_runs),
         TEST(test_drain_without_the_peers_answer),
         TEST(test_floods_end_the_connection),
