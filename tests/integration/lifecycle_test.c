@@ -179,17 +179,21 @@ static int fee_at(int port)
     return result;
 }
 
-/* The limit that a call is told of: which configuration answers? */
+/* The limit that a call is told of: which configuration answers? While Redis is slow a worker
+ * counts by itself and tells of none. */
 static int burst_at(int port)
 {
-    struct client_call call = {0};
-    assert_int_equal(call_once(port, &call, "GET", "/v1/me", token, NULL), 200);
-    const char *policy = client_header(&call, "ratelimit-policy");
-    assert_non_null(policy);
-    const char *quota = strstr(policy, "q=");
-    assert_non_null(quota);
-    int burst = (int)strtol(quota + 2, NULL, 10);
-    client_call_clear(&call);
+    int64_t began = clock_monotonic();
+    int burst = -1;
+    while (burst < 0) {
+        struct client_call call = {0};
+        assert_int_equal(call_once(port, &call, "GET", "/v1/me", token, NULL), 200);
+        const char *policy = client_header(&call, "ratelimit-policy");
+        const char *quota = policy == NULL ? NULL : strstr(policy, "q=");
+        burst = quota == NULL ? -1 : (int)strtol(quota + 2, NULL, 10);
+        client_call_clear(&call);
+        assert_true(clock_monotonic() - began < PATIENCE_S * CLOCK_SECOND);
+    }
     return burst;
 }
 
