@@ -23,12 +23,12 @@ const struct session_limits session_limits_default = {
     .header_bytes_max = 16 * 1024,
     .body_bytes_max = 64 * 1024,
     .output_max = 1024 * 1024,
-    .held_max = 128 * 1024 * 1024,
-    .header_timeout_us = 10 * CLOCK_SECOND,
-    .body_timeout_us = 20 * CLOCK_SECOND,
-    .request_timeout_us = 10 * CLOCK_SECOND,
-    .unread_timeout_us = 30 * CLOCK_SECOND,
-    .idle_timeout_us = 300 * CLOCK_SECOND,
+    .held_max = 128UL * 1024 * 1024,
+    .header_timeout_us = 10L * CLOCK_SECOND,
+    .body_timeout_us = 20L * CLOCK_SECOND,
+    .request_timeout_us = 10L * CLOCK_SECOND,
+    .unread_timeout_us = 30L * CLOCK_SECOND,
+    .idle_timeout_us = 300L * CLOCK_SECOND,
     .glitches_max = 400,
 };
 
@@ -67,7 +67,7 @@ static nghttp2_option *make_options(void)
     nghttp2_option_set_max_continuations(option, 8);
     nghttp2_option_set_max_outbound_ack(option, 100);
     nghttp2_option_set_max_settings(option, 32);
-    nghttp2_option_set_max_send_header_block_length(option, 16 * 1024);
+    nghttp2_option_set_max_send_header_block_length(option, 16UL * 1024);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, HPACK_TABLE_SIZE);
     return option;
 }

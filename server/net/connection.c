@@ -14,10 +14,10 @@
 
 #define READ_SIZE (16 * 1024)
 #define READS_PER_TURN 8 /* then others have their turn */
-#define RECORD_SIZE (16 * 1024)
-#define FLUSH_MAX (256 * 1024) /* per turn and connection */
-#define OUTPUT_KEPT 4096       /* a larger buffer is given back when it's empty */
-#define CLOSING_US (2 * CLOCK_SECOND)
+#define RECORD_SIZE (16UL * 1024)
+#define FLUSH_MAX (256UL * 1024) /* per turn and connection */
+#define OUTPUT_KEPT 4096         /* a larger buffer is given back when it's empty */
+#define CLOSING_US (2L * CLOCK_SECOND)
 
 static void connection_enter(struct connection *c, enum connection_state state)
 {
