@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/arena.h"
+#include "store/pg_array.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
 
@@ -68,6 +69,9 @@ const struct pg_statement ledger_rows_open_accounts = {
     "select * from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::bigint[]) "
     "as u(id, kind, currency, floor) order by id on conflict do nothing"};
 
+const struct pg_statement ledger_rows_make_partitions = {
+    "make_partitions", "select make_partitions($1::timestamptz, 2)"};
+
 const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
                                                              &commit_batch,
                                                              &roll_back_batch,
@@ -79,6 +83,7 @@ const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
                                                              &insert_postings,
                                                              &insert_keys,
                                                              &ledger_rows_open_accounts,
+                                                             &ledger_rows_make_partitions,
                                                              NULL};
 
 int ledger_rows_compare_keys(const struct ledger_key *a, const struct ledger_key *b)
@@ -207,7 +212,7 @@ struct column {
     size_t offset;
 };
 
-static enum pg_type column_type(enum column_kind kind)
+static enum pg_array_type column_type(enum column_kind kind)
 {
     switch (kind) {
     case COLUMN_UUID:
@@ -386,6 +391,22 @@ bool ledger_rows_end(struct pg_connection *connection, struct arena *arena)
 bool ledger_rows_roll_back(struct pg_connection *connection, struct arena *arena)
 {
     return end_with(connection, arena, &roll_back_batch);
+}
+
+bool ledger_rows_roll_back_and_partition(struct pg_connection *connection, struct arena *arena,
+                                         int64_t moment)
+{
+    struct pg_params params;
+    pg_params_init(&params, arena);
+    pg_params_time(&params, moment);
+    return ask_plain(connection, arena, &roll_back_batch) &&
+           pg_connection_ask(connection, &ledger_rows_make_partitions, &params) &&
+           pg_connection_sync(connection);
+}
+
+bool ledger_rows_is_unpartitioned(const struct pg_error *error)
+{
+    return strcmp(error->sqlstate, "23514") == 0 && !error->has_constraint;
 }
 
 /* A system account to open. */

@@ -29,6 +29,7 @@ extern const struct pg_statement ledger_rows_lock_accounts;
 extern const struct pg_statement ledger_rows_read_keys;
 extern const struct pg_statement ledger_rows_update_accounts;
 extern const struct pg_statement ledger_rows_open_accounts;
+extern const struct pg_statement ledger_rows_make_partitions;
 
 /* A key and what is to be, or was, remembered under it. */
 struct ledger_key {
@@ -100,6 +101,13 @@ bool ledger_rows_end(struct pg_connection *connection, struct arena *arena);
 
 /* After an error and its sync: leave the failed transaction, and sync. */
 bool ledger_rows_roll_back(struct pg_connection *connection, struct arena *arena);
+
+/* The same, and make the partitions that transactions of that moment go to, before the sync. */
+bool ledger_rows_roll_back_and_partition(struct pg_connection *connection, struct arena *arena,
+                                         int64_t moment);
+
+/* Did a row find no partition? (A CHECK has the same SQLSTATE, but a name.) */
+bool ledger_rows_is_unpartitioned(const struct pg_error *error);
 
 /* Make the system accounts of a lane, where they are missing; syncs. */
 bool ledger_rows_open(struct pg_connection *connection, struct arena *arena,

@@ -14,6 +14,7 @@
 
 #define RETRY_FIRST_S 0.05
 #define RETRY_MOST_S 0.5 /* money stands still meanwhile */
+#define OLDEST_SERVER 150000
 #define ASKED_MAX 1024 /* questions and syncs whose answers are on their way */
 
 enum pg_state {
@@ -27,7 +28,7 @@ struct pg_connection {
     struct ev_loop *loop;
     struct pg_connection_settings settings;
     struct pg_connection_owner owner;
-    char conninfo[1024];
+    char *conninfo;
     PGconn *conn;
     enum pg_state state;
     ev_io io;
@@ -37,12 +38,14 @@ struct pg_connection {
     double delay;
     bool unsent;          /* something was asked since the last flush */
     const char *dropping; /* lost at the next loop turn; the reason */
+    char complaint[200];  /* what the server said when that is the reason */
     /* What answers are to come, in order: NULL is a sync. A ring. */
     const struct pg_statement *asked[ASKED_MAX];
     unsigned head, tail;
 };
 
 static const struct pg_statement setup_statement = {"setup", ""};
+static const struct pg_statement commit_statement = {"commit at sync", ""};
 
 static void watch(struct pg_connection *c, int events);
 
@@ -142,6 +145,14 @@ static bool send_statements(struct pg_connection *c)
 static void connected(struct pg_connection *c)
 {
     const char *standby = PQparameterStatus(c->conn, "in_hot_standby");
+    int version = PQserverVersion(c->conn);
+    if (version < OLDEST_SERVER) {
+        char why[100];
+        snprintf(why, sizeof why, "the server is PostgreSQL %d: %d or newer is needed",
+                 version / 10000, OLDEST_SERVER / 10000);
+        lose(c, why);
+        return;
+    }
     if (standby != NULL && strcmp(standby, "on") == 0) {
         lose(c, "the server is a hot standby");
         return;
@@ -174,10 +185,22 @@ static void poll_connect(struct pg_connection *c)
     }
 }
 
+/* The operator's connection string (keywords or a URI) wins over what stands before it, and loses
+ * to what stands behind it. */
+static PGconn *start_libpq(const struct pg_connection *c)
+{
+    const char *const keywords[] = {
+        "application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
+        "tcp_user_timeout", "dbname",          "client_encoding",     NULL};
+    const char *const values[] = {
+        c->settings.application_name, "5", "2", "3", "10000", c->conninfo, "UTF8", NULL};
+    return PQconnectStartParams(keywords, values, 1);
+}
+
 static void start_connect(struct pg_connection *c)
 {
     c->state = PG_CONNECTING;
-    c->conn = PQconnectStart(c->conninfo);
+    c->conn = start_libpq(c);
     if (c->conn == NULL || PQstatus(c->conn) == CONNECTION_BAD) {
         lose(c, c->conn == NULL ? "out of memory" : PQerrorMessage(c->conn));
         return;
@@ -187,9 +210,12 @@ static void start_connect(struct pg_connection *c)
     watch(c, EV_WRITE);
 }
 
-/* A server that goes down, or turned read-only: not the statement's fault. */
-static bool is_farewell(const char *sqlstate)
+/* A server that goes down, ends this session, or turned read-only: not the statement's fault. */
+static bool is_farewell(const PGresult *result, const char *sqlstate)
 {
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        return true;
     return strncmp(sqlstate, "57P0", 4) == 0 || strcmp(sqlstate, "25006") == 0 ||
            strcmp(sqlstate, "25P03") == 0;
 }
@@ -199,13 +225,13 @@ static void tell_error(struct pg_connection *c, const struct pg_statement *state
 {
     struct pg_error error = {.message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)};
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    error.has_constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME) != NULL;
     snprintf(error.sqlstate, sizeof error.sqlstate, "%s", sqlstate == NULL ? "" : sqlstate);
     if (error.message == NULL)
         error.message = "no message";
-    if (is_farewell(error.sqlstate) || sqlstate == NULL || c->state == PG_PREPARING) {
-        static char why[200];
-        snprintf(why, sizeof why, "%s %s", error.sqlstate, error.message);
-        c->dropping = why;
+    if (is_farewell(result, error.sqlstate) || sqlstate == NULL || c->state == PG_PREPARING) {
+        snprintf(c->complaint, sizeof c->complaint, "%s %s", error.sqlstate, error.message);
+        c->dropping = c->complaint;
         return;
     }
     c->owner.error(c->owner.owner, statement, &error);
@@ -242,9 +268,10 @@ static bool take_result(struct pg_connection *c, PGresult *result)
         c->head++;
         return false;
     default:
-        if (asked_count(c) > 0)
+        /* at a sync: what is looked at when the transaction commits; the sync still comes */
+        if (statement != NULL && asked_count(c) > 0)
             c->head++;
-        tell_error(c, statement == NULL ? &setup_statement : statement, result);
+        tell_error(c, statement == NULL ? &commit_statement : statement, result);
         return false;
     }
 }
@@ -366,14 +393,12 @@ struct pg_connection *pg_connection_new(struct ev_loop *loop,
     c->settings = *settings;
     c->owner = *owner;
     c->delay = RETRY_FIRST_S;
-    int length = snprintf(c->conninfo, sizeof c->conninfo,
-                          "%s application_name='%s' client_encoding=UTF8 keepalives_idle=5 "
-                          "keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000",
-                          settings->conninfo, settings->application_name);
-    if (length < 0 || (size_t)length >= sizeof c->conninfo) {
+    c->conninfo = memory_alloc(strlen(settings->conninfo) + 1);
+    if (c->conninfo == NULL) {
         memory_free(c);
         return NULL;
     }
+    memcpy(c->conninfo, settings->conninfo, strlen(settings->conninfo) + 1);
     ev_init(&c->io, on_io);
     ev_init(&c->retry, on_retry);
     ev_init(&c->deadline, on_deadline);
@@ -393,6 +418,7 @@ void pg_connection_free(struct pg_connection *c)
     shut(c);
     ev_timer_stop(c->loop, &c->retry);
     ev_prepare_stop(c->loop, &c->flush);
+    memory_free(c->conninfo);
     memory_free(c);
 }
 

@@ -2,8 +2,8 @@
  * connection, parameters and results are binary. The owner hears of everything in the order sent. A
  * lost connection says so once; what had no sync by then is unknown. Reconnects by itself with
  * back-off (own timer: connect_timeout is ignored by PQconnectPoll); `ready` tells when it is
- * usable. A server in recovery (hot standby, 25006) counts as lost: connect again. Never cancels or
- * terminates a posting backend. */
+ * usable. A server in recovery (hot standby, 25006) or older than 15 counts as lost: connect again.
+ * Never cancels or terminates a posting backend. */
 #ifndef STORE_PG_CONNECTION_H
 #define STORE_PG_CONNECTION_H
 
@@ -24,6 +24,7 @@ struct pg_statement {
 struct pg_error {
     char sqlstate[6];    /* "" when the connection failed */
     const char *message; /* for the log: never contains parameter values */
+    bool has_constraint; /* the server named one */
 };
 
 struct pg_connection_owner {
@@ -39,7 +40,9 @@ struct pg_connection_owner {
 };
 
 struct pg_connection_settings {
-    const char *conninfo; /* libpq's; "options" may be in it */
+    /* libpq's: keywords ("host=... dbname=...") or a URI; copied. A host name in it is looked up by
+     * the system's resolver, which blocks: give `hostaddr`, an IP address or a socket's folder. */
+    const char *conninfo;
     const char *application_name;
     const struct pg_statement *const *statements; /* to prepare at connect; ended by NULL */
     const char *setup; /* SQL run at connect before preparing, e.g. "set ..."; NULL: none */

@@ -21,6 +21,9 @@ struct pg_params {
     int lengths[PG_PARAMS_MAX];
 };
 
+/* PostgreSQL counts microseconds from 2000-01-01. */
+#define PG_PARAMS_EPOCH_US INT64_C(946684800000000)
+
 void pg_params_init(struct pg_params *params, struct arena *arena);
 
 void pg_params_null(struct pg_params *params);
@@ -32,35 +35,7 @@ void pg_params_time(struct pg_params *params, int64_t unix_us);          /* time
 void pg_params_uuid(struct pg_params *params, const struct uuid *value); /* NULL: null */
 void pg_params_text(struct pg_params *params,
                     struct slice value); /* {NULL,0}: null; text and bytea alike */
-
-/* A one-dimensional array, filled element by element:
- *     struct pg_array ids;
- *     pg_array_begin(&ids, params, PG_UUID, count);
- *     for (...) pg_array_uuid(&ids, &id);
- *     pg_array_end(&ids);             exactly `count` elements, asserted */
-enum pg_type {
-    PG_SMALLINT = 21,
-    PG_INTEGER = 23,
-    PG_BIGINT = 20,
-    PG_TEXT = 25,
-    PG_BYTEA = 17,
-    PG_UUID = 2950,
-    PG_TIME = 1184
-};
-
-struct pg_array {
-    struct pg_params *params;
-    struct bytes bytes;
-    int left;
-};
-
-void pg_array_begin(struct pg_array *array, struct pg_params *params, enum pg_type type, int count);
-void pg_array_smallint(struct pg_array *array, int16_t value);
-void pg_array_integer(struct pg_array *array, int32_t value);
-void pg_array_bigint(struct pg_array *array, int64_t value);
-void pg_array_time(struct pg_array *array, int64_t unix_us);
-void pg_array_uuid(struct pg_array *array, const struct uuid *value); /* NULL: null */
-void pg_array_text(struct pg_array *array, struct slice value);       /* {NULL,0}: null */
-void pg_array_end(struct pg_array *array);
+/* A value that is in its binary format already; kept, not copied: it lives in the arena. */
+void pg_params_binary(struct pg_params *params, const struct bytes *value);
 
 #endif

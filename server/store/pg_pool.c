@@ -117,6 +117,8 @@ static void on_error(void *owner, const struct pg_statement *statement,
         log_message(LOG_ERROR, "pg_error", "%s: %s: %s", statement->name, error->sqlstate,
                     error->message);
     question->outcome = conflict ? PG_CONFLICT : PG_REFUSED;
+    pg_rows_release(question->rows); /* rows that came before their commit failed */
+    question->rows = NULL;
 }
 
 static void on_synced(void *owner)

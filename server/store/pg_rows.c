@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <libpq-fe.h>
 
-#define EPOCH_2000_US INT64_C(946684800000000)
+#include "store/pg_params.h"
 
 /* A struct pg_rows is a PGresult seen from outside. */
 static const PGresult *result_of(const struct pg_rows *rows)
@@ -62,7 +62,7 @@ int64_t pg_rows_int(const struct pg_rows *rows, int row, int column)
 
 int64_t pg_rows_time(const struct pg_rows *rows, int row, int column)
 {
-    return pg_rows_int(rows, row, column) + EPOCH_2000_US;
+    return pg_rows_int(rows, row, column) + PG_PARAMS_EPOCH_US;
 }
 
 struct uuid pg_rows_uuid(const struct pg_rows *rows, int row, int column)
