@@ -32,7 +32,7 @@ struct gate_rate {
 };
 
 struct gate_settings {
-    const char *redis;  /* "unix:/path" or "host:port", optional "password@" */
+    const char *redis;  /* store/redis_address.h */
     int64_t timeout_us; /* 25 ms */
     struct gate_rate user;
     struct gate_rate ip;

@@ -14,8 +14,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "store/redis_address.h"
 
-#define RETRY_S 0.25
+#define RETRY_FIRST_S 0.25
+#define RETRY_MOST_S 4.0
+#define OLDEST_SERVER 7 /* FUNCTION LOAD */
 #define TICK_S 0.01
 #define CONNECT_TIMEOUT_US CLOCK_SECOND
 
@@ -34,9 +37,11 @@ struct redis {
     redisAsyncContext *context;
     ev_timer retry;
     ev_timer tick;
-    bool up;       /* connected, functions loaded: the breaker is closed */
-    int strikes;   /* looks in a row at which the oldest question was overdue */
-    int64_t since; /* when connecting began */
+    bool up;         /* connected, functions loaded: the breaker is closed */
+    int strikes;     /* looks in a row at which the oldest question was overdue */
+    bool distrusted; /* it answered with an error: this connection is being closed */
+    double delay;    /* before the next try to connect */
+    int64_t since;   /* when connecting, or closing, began */
     struct asked *oldest;
     struct asked *newest;
     struct asked *spare; /* to be used again */
@@ -66,7 +71,7 @@ static void retry_later(struct redis *redis)
 {
     if (redis->freeing || ev_is_active(&redis->retry))
         return;
-    ev_timer_set(&redis->retry, RETRY_S, 0.);
+    ev_timer_set(&redis->retry, redis->delay, 0.);
     ev_timer_start(redis->loop, &redis->retry);
 }
 
@@ -90,6 +95,21 @@ static void on_disconnect(const redisAsyncContext *context, int status)
         went_down(redis, status == REDIS_OK ? "closed" : context->errstr);
 }
 
+/* What Redis said no to: nothing is asked until it has been connected and prepared anew. Later and
+ * later while that goes on, so that a Redis that answers with errors costs next to nothing. */
+static void distrust(struct redis *redis, const char *why)
+{
+    if (redis->context == NULL || redis->distrusted)
+        return;
+    log_message(LOG_ERROR, "redis_refused", "%s", why);
+    redis->up = false;
+    redis->distrusted = true;
+    redis->since = clock_monotonic(); /* what is open still has its time */
+    redis->delay = redis->delay * 2 > RETRY_MOST_S ? RETRY_MOST_S : redis->delay * 2;
+    metrics_set(metrics.up, 0);
+    redisAsyncDisconnect(redis->context); /* when all that is open is answered */
+}
+
 static void on_loaded(redisAsyncContext *context, void *answer, void *user)
 {
     struct redis *redis = user;
@@ -97,13 +117,51 @@ static void on_loaded(redisAsyncContext *context, void *answer, void *user)
     if (reply == NULL || redis->context != context)
         return;
     if (reply->type == REDIS_REPLY_ERROR) {
-        log_message(LOG_ERROR, "redis_refused", "%s", reply->str);
-        redisAsyncDisconnect(context);
+        distrust(redis, reply->str);
         return;
     }
     redis->up = true;
     metrics_set(metrics.up, 1);
     log_message(LOG_INFO, "redis_breaker_closed", "Redis answers");
+}
+
+/* The value behind "version" in HELLO's list of names and values. */
+static int major_version(const redisReply *reply)
+{
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const redisReply *name = reply->element[i];
+        const redisReply *value = reply->element[i + 1];
+        if (name->type == REDIS_REPLY_STRING && strcmp(name->str, "version") == 0 &&
+            value->type == REDIS_REPLY_STRING)
+            return (int)strtol(value->str, NULL, 10);
+    }
+    return 0;
+}
+
+static void on_hello(redisAsyncContext *context, void *answer, void *user)
+{
+    struct redis *redis = user;
+    const redisReply *reply = answer;
+    const char *functions = redis->settings.functions;
+    char why[100];
+    if (reply == NULL || redis->context != context)
+        return;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        bool old = strncmp(reply->str, "ERR unknown command", 19) == 0;
+        distrust(redis, old ? "this Redis is too old: 7 or newer is needed" : reply->str);
+        return;
+    }
+    if (major_version(reply) < OLDEST_SERVER) {
+        snprintf(why, sizeof why, "this is Redis %d: %d or newer is needed", major_version(reply),
+                 OLDEST_SERVER);
+        distrust(redis, why);
+        return;
+    }
+    int asked = functions == NULL ? redisAsyncCommand(context, on_loaded, redis, "PING")
+                                  : redisAsyncCommand(context, on_loaded, redis,
+                                                      "FUNCTION LOAD REPLACE %s", functions);
+    if (asked != REDIS_OK)
+        distrust(redis, "out of memory");
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
@@ -115,46 +173,28 @@ static void on_connect(const redisAsyncContext *context, int status)
         went_down(redis, context->errstr);
 }
 
-static bool say_hello(struct redis *redis, const char *password)
+static bool say_hello(struct redis *redis, const struct redis_address *address)
 {
     redisAsyncContext *context = redis->context;
-    if (password[0] != '\0' &&
-        redisAsyncCommand(context, NULL, NULL, "AUTH %s", password) != REDIS_OK)
-        return false;
-    if (redis->settings.functions != NULL)
-        return redisAsyncCommand(context, on_loaded, redis, "FUNCTION LOAD REPLACE %s",
-                                 redis->settings.functions) == REDIS_OK;
-    return redisAsyncCommand(context, on_loaded, redis, "PING") == REDIS_OK;
-}
-
-static redisAsyncContext *open_context(const char *address)
-{
-    char host[128];
-    if (strncmp(address, "unix:", 5) == 0)
-        return redisAsyncConnectUnix(address + 5);
-    const char *colon = strrchr(address, ':');
-    size_t length = colon == NULL ? 0 : (size_t)(colon - address);
-    if (length == 0 || length >= sizeof host)
-        return NULL;
-    memcpy(host, address, length);
-    host[length] = '\0';
-    return redisAsyncConnect(host, (int)strtol(colon + 1, NULL, 10));
+    int asked = address->has_password
+                    ? redisAsyncCommand(context, on_hello, redis, "HELLO 2 AUTH %s %s",
+                                        address->user, address->password)
+                    : redisAsyncCommand(context, on_hello, redis, "HELLO 2");
+    return asked == REDIS_OK;
 }
 
 static void start_connect(struct redis *redis)
 {
-    char password[128] = "";
-    const char *address = redis->settings.address;
-    const char *at = strchr(address, '@');
-    if (at != NULL && (size_t)(at - address) < sizeof password) {
-        memcpy(password, address, (size_t)(at - address));
-        address = at + 1;
-    }
+    struct redis_address address;
     redis->since = clock_monotonic();
-    redis->context = open_context(address);
+    redis->distrusted = false;
+    if (redis_address_parse(redis->settings.address, &address))
+        redis->context = address.path[0] == '\0' ? redisAsyncConnect(address.host, address.port)
+                                                 : redisAsyncConnectUnix(address.path);
     if (redis->context == NULL || redis->context->err != 0) {
         if (redis->context != NULL)
             redisAsyncFree(redis->context);
+        memory_wipe(&address, sizeof address);
         went_down(redis, "cannot connect");
         return;
     }
@@ -162,8 +202,8 @@ static void start_connect(struct redis *redis)
     redisLibevAttach(redis->loop, redis->context);
     redisAsyncSetConnectCallback(redis->context, on_connect);
     redisAsyncSetDisconnectCallback(redis->context, on_disconnect);
-    bool said = say_hello(redis, password);
-    memory_wipe(password, sizeof password);
+    bool said = say_hello(redis, &address);
+    memory_wipe(&address, sizeof address);
     if (!said)
         redisAsyncFree(redis->context);
 }
@@ -212,6 +252,7 @@ struct redis *redis_new(struct ev_loop *loop, const struct redis_settings *setti
         return NULL;
     redis->loop = loop;
     redis->settings = *settings;
+    redis->delay = RETRY_FIRST_S;
     ev_timer_init(&redis->retry, on_retry, 0., 0.);
     ev_timer_init(&redis->tick, on_tick, TICK_S, TICK_S);
     redis->retry.data = redis->tick.data = redis;
@@ -258,15 +299,20 @@ static void on_answer(redisAsyncContext *context, void *answer, void *user)
     struct asked *asked = user;
     struct redis *redis = asked->redis;
     struct asked copy = *asked;
+    const redisReply *reply = answer;
     (void)context;
     assert(redis->oldest == asked);
     redis->oldest = asked->next;
     if (redis->oldest == NULL)
         redis->newest = NULL;
     put_back(redis, asked);
-    if (answer != NULL)
+    if (reply != NULL)
         metrics_observe(metrics.duration, (uint64_t)(clock_monotonic() - copy.asked_at));
-    copy.answer(copy.owner, answer);
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+        distrust(redis, reply->str);
+    else if (reply != NULL)
+        redis->delay = RETRY_FIRST_S;
+    copy.answer(copy.owner, reply);
 }
 
 bool redis_ask(struct redis *redis, const struct redis_command *command, redis_answer *answer,

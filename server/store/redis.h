@@ -1,6 +1,8 @@
-/* One connection to Redis on the loop, with a breaker: while it is down or slower than the timeout,
- * nothing is asked and the caller goes another way; it comes back by itself. The only user of
- * hiredis besides gate.c's reading of replies. */
+/* One connection to Redis (7 or newer) on the loop, with a breaker: while it is down or slower than
+ * the timeout, nothing is asked and the caller goes another way; it comes back by itself. None of
+ * our commands expects an error for an answer: one (the functions are gone, a replica, no memory
+ * left, ...) opens the breaker, too, and Redis is connected and given its functions anew. The only
+ * user of hiredis besides gate.c's reading of replies and verify_cache.c. */
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
@@ -13,8 +15,7 @@ struct redis;
 struct redisReply;
 
 struct redis_settings {
-    const char *address; /* "unix:/path" or "host:port" (an IP address), with "password@" before it
-                            if need be */
+    const char *address; /* store/redis_address.h */
     int64_t timeout_us;
     const char *functions; /* Redis functions to load at connect: a library's source; NULL: none */
 };
