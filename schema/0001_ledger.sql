@@ -7,6 +7,8 @@ begin
     if not exists (select from pg_roles where rolname = 'moolah_server') then
         create role moolah_server login;
     end if;
+exception when duplicate_object or unique_violation then
+    null; -- roles are the whole cluster's: another database's migration was quicker
 end
 $$;
 
@@ -64,7 +66,7 @@ create table postings (
 create table idempotency (
     caller         uuid        not null,
     key            text        not null collate "C",
-    request_hash   bytea       not null,
+    request_hash   bytea       not null check (octet_length(request_hash) = 32),
     status         smallint    not null,
     answer         bytea       not null,
     transaction_id uuid,                  -- null: refused, nothing moved
@@ -88,35 +90,7 @@ language sql immutable strict as $$
             || '00000000000000000000')::uuid
 $$;
 
--- Partitions for the month of `moment` and `ahead` further ones. The server calls it at start and daily; it runs
--- with its owner's rights, because moolah_server may not create tables. Returns how many were made.
-create function make_partitions(moment timestamptz, ahead integer) returns integer
-language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    month timestamptz;
-    suffix text;
-    parent text;
-    made integer := 0;
-begin
-    perform pg_advisory_xact_lock(7309453); -- one at a time
-    for i in 0..least(ahead, 24) loop
-        month := (date_trunc('month', moment at time zone 'UTC') + make_interval(months => i)) at time zone 'UTC';
-        suffix := to_char(month at time zone 'UTC', 'YYYY_MM');
-        foreach parent in array array['transactions', 'postings'] loop
-            if to_regclass('public.' || parent || '_' || suffix) is null then
-                execute format('create table %I partition of %I for values from (%L) to (%L)',
-                               parent || '_' || suffix, parent, uuid_floor(month),
-                               uuid_floor((month at time zone 'UTC' + interval '1 month') at time zone 'UTC'));
-                made := made + 1;
-            end if;
-        end loop;
-    end loop;
-    return made;
-end
-$$;
-revoke all on function make_partitions(timestamptz, integer) from public;
-
--- Whatever the role may be granted one day, these rows do not change.
+-- Whatever a role may be granted one day, these rows do not change.
 create function refuse_change() returns trigger language plpgsql as $$
 begin
     raise exception 'rows of % are never changed or removed: put a mistake right with a new transaction', tg_table_name
@@ -127,6 +101,43 @@ create trigger transactions_never_change before update or delete on transactions
     for each row execute function refuse_change();
 create trigger postings_never_change before update or delete on postings
     for each row execute function refuse_change();
+create trigger transactions_never_emptied before truncate on transactions
+    for each statement execute function refuse_change();
+create trigger postings_never_emptied before truncate on postings
+    for each statement execute function refuse_change();
+
+-- Partitions for the month of `moment` and `ahead` further ones. The server calls it at start, daily, and when a month
+-- turns out to be missing; it runs with its owner's rights, because moolah_server may not create tables. Each is made
+-- aside and attached: unlike "create table ... partition of" that waits for no reader and holds up no posting. Row
+-- triggers come with attaching, those of statements don't. Returns how many were made.
+create function make_partitions(moment timestamptz, ahead integer) returns integer
+language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '5s' as $$
+declare
+    month timestamptz;
+    parent text;
+    part text;
+    made integer := 0;
+begin
+    perform pg_advisory_xact_lock(7309453); -- one at a time
+    for i in 0..least(ahead, 24) loop
+        month := (date_trunc('month', moment at time zone 'UTC') + make_interval(months => i)) at time zone 'UTC';
+        foreach parent in array array['transactions', 'postings'] loop
+            part := parent || '_' || to_char(month at time zone 'UTC', 'YYYY_MM');
+            if to_regclass('public.' || part) is null then
+                execute format('create table %I (like %I including all)', part, parent);
+                execute format('create trigger %I before truncate on %I for each statement '
+                               'execute function refuse_change()', parent || '_never_emptied', part);
+                execute format('alter table %I attach partition %I for values from (%L) to (%L)',
+                               parent, part, uuid_floor(month),
+                               uuid_floor((month at time zone 'UTC' + interval '1 month') at time zone 'UTC'));
+                made := made + 1;
+            end if;
+        end loop;
+    end loop;
+    return made;
+end
+$$;
+revoke all on function make_partitions(timestamptz, integer) from public;
 
 grant usage on schema public to moolah_server;
 grant select, insert on accounts, transactions, postings, idempotency to moolah_server;

@@ -16,7 +16,10 @@ static const struct {
 };
 
 #define MIGRATIONS (sizeof migrations / sizeof migrations[0])
-#define LOCK "select pg_advisory_lock(7309452)"
+/* Another migration is waited for, for a minute. What a migration itself locks, the server that
+ * runs meanwhile waits for, too: so it gives up soon. */
+#define LOCK "set lock_timeout = '60s'; select pg_advisory_lock(7309452)"
+#define PATIENCE "set lock_timeout = '10s'"
 #define TABLE                                                                    \
     "create table if not exists schema_migrations (number integer primary key, " \
     "name text not null, sha256 text not null, applied_at timestamptz not null default now())"
@@ -84,10 +87,8 @@ static bool apply(PGconn *conn, size_t i, struct migrate_result *result)
         fail_at_line(result, i, answer);
     PQclear(answer);
     good = good && run(conn, note, "", result) && run(conn, "commit", "", result);
-    if (!good) {
-        struct migrate_result ignored;
-        run(conn, "rollback", "", &ignored);
-    }
+    if (!good)
+        PQclear(PQexec(conn, "rollback"));
     return good;
 }
 
@@ -118,13 +119,36 @@ static bool is_newer(const PGresult *applied, struct migrate_result *result)
     return false;
 }
 
+static bool has_table(PGconn *conn, bool *has, struct migrate_result *result)
+{
+    PGresult *answer = PQexec(conn, "select to_regclass('schema_migrations') is not null");
+    bool good = PQresultStatus(answer) == PGRES_TUPLES_OK;
+    if (good)
+        *has = PQgetvalue(answer, 0, 0)[0] == 't';
+    else
+        fail(result, "", PQresultErrorMessage(answer));
+    PQclear(answer);
+    return good;
+}
+
+/* What is applied. NULL: an error, or there is no table yet (then without result->error). */
+static PGresult *read_applied(PGconn *conn, struct migrate_result *result)
+{
+    bool has = false;
+    if (!has_table(conn, &has, result) || !has)
+        return NULL;
+    PGresult *applied = PQexec(conn, "select number, sha256 from schema_migrations");
+    if (PQresultStatus(applied) == PGRES_TUPLES_OK)
+        return applied;
+    fail(result, "", PQresultErrorMessage(applied));
+    PQclear(applied);
+    return NULL;
+}
+
 static bool walk(PGconn *conn, bool only_look, struct migrate_result *result)
 {
-    PGresult *applied =
-        PQexec(conn, only_look ? "select number, sha256 from schema_migrations "
-                                 "where to_regclass('schema_migrations') is not null"
-                               : "select number, sha256 from schema_migrations");
-    bool good = !is_newer(applied, result);
+    PGresult *applied = read_applied(conn, result);
+    bool good = result->error[0] == '\0' && !is_newer(applied, result);
     for (size_t i = 0; good && i < MIGRATIONS; i++) {
         struct migrate_step *step = &result->steps[result->count++];
         step->number = migrations[i].number;
@@ -140,6 +164,19 @@ static bool walk(PGconn *conn, bool only_look, struct migrate_result *result)
     return good;
 }
 
+static bool take_turn(PGconn *conn, struct migrate_result *result)
+{
+    PGresult *answer = PQexec(conn, LOCK);
+    const char *sqlstate = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    bool good = PQresultStatus(answer) == PGRES_TUPLES_OK;
+    if (sqlstate != NULL && strcmp(sqlstate, "55P03") == 0)
+        fail(result, "", "another migration of this database has been running for a minute");
+    else if (!good)
+        fail(result, "", PQresultErrorMessage(answer));
+    PQclear(answer);
+    return good && run(conn, PATIENCE, "", result);
+}
+
 bool migrate_run(const char *conninfo, bool only_look, struct migrate_result *result)
 {
     memset(result, 0, sizeof *result);
@@ -149,7 +186,7 @@ bool migrate_run(const char *conninfo, bool only_look, struct migrate_result *re
         fail(result, "", PQerrorMessage(conn));
     good = good && run(conn, "set client_min_messages = warning", "", result);
     if (good && !only_look)
-        good = run(conn, LOCK, "", result) && run(conn, TABLE, "", result);
+        good = take_turn(conn, result) && run(conn, TABLE, "", result);
     good = good && walk(conn, only_look, result);
     PQfinish(conn);
     return good;

@@ -1,6 +1,7 @@
 /* Migrations: schema/NNNN_name.sql, carried inside the binary. Forward only, each in a transaction
- * of its own, under an advisory lock so that two at once don't meet. What is applied must still be
- * what we have: a changed file is refused. Blocking libpq: for the command line. */
+ * of its own, under an advisory lock: of two at once the second waits, for a minute at most. What
+ * is applied must still be what we have: a changed file is refused. Blocking libpq: for the command
+ * line. */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 
