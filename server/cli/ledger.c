@@ -19,6 +19,11 @@ static void write_json(struct json_writer *json, const struct verify_line *line)
     json_write_text(json, line->what);
     json_write_key(json, "checked");
     json_write_bool(json, line->checked);
+    json_write_key(json, "reason");
+    if (line->checked)
+        json_write_null(json);
+    else
+        json_write_text(json, line->reason);
     json_write_key(json, "looked_at");
     json_write_int(json, line->looked_at);
     json_write_key(json, "broken");
@@ -39,10 +44,11 @@ static void tell(void *owner, const struct verify_line *line)
         write_json(v->json, line);
         return;
     }
-    printf("%-8s %-14s %10lld looked at, %lld broken: %s\n",
-           !line->checked      ? "skipped"
-           : line->broken == 0 ? "holds"
-                               : "BROKEN",
+    if (!line->checked) {
+        printf("%-8s %-14s %s\n", "skipped", line->name, line->reason);
+        return;
+    }
+    printf("%-8s %-14s %10lld looked at, %lld broken: %s\n", line->broken == 0 ? "holds" : "BROKEN",
            line->name, (long long)line->looked_at, (long long)line->broken, line->what);
     if (line->broken > 0)
         printf("         first: %s\n", line->first);

@@ -1,5 +1,6 @@
-/* The ledger's verifier: what must always hold (schema/README.md), each invariant with counts. One
- * snapshot of the whole database, set-based. Blocking libpq: for the command line. */
+/* The ledger's verifier: what must always hold (schema/README.md), each invariant with counts.
+ * Set-based, over one snapshot of the database: reading locks nobody out, and no row costs a round
+ * trip. Blocking libpq and hiredis: for the command line. */
 #ifndef STORE_VERIFY_H
 #define STORE_VERIFY_H
 
@@ -9,7 +10,8 @@
 struct verify_line {
     const char *name;
     const char *what;  /* what holds */
-    bool checked;      /* false: there is nothing of it yet, or no Redis was given */
+    bool checked;      /* false: see `reason` */
+    char reason[160];  /* why it was not: there is nothing of it yet, no Redis, ... */
     int64_t looked_at; /* rows */
     int64_t broken;
     char first[200]; /* the first broken one; "" when none */
@@ -18,7 +20,7 @@ struct verify_line {
 /* What to verify, and who hears of it. */
 struct verify {
     const char *conninfo;
-    const char *redis; /* address as in the configuration, or NULL */
+    const char *redis;                                         /* store/redis_address.h, or NULL */
     void (*tell)(void *owner, const struct verify_line *line); /* each invariant, in order */
     void *owner;
     char error[512]; /* why it could not be done */

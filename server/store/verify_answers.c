@@ -1,0 +1,100 @@
+#include "store/verify_answers.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/currency.h"
+#include "base/json.h"
+#include "ledger/transaction.h"
+#include "store/pg_rows.h"
+#include "store/verify.h"
+
+/* Of a deposit the receiver's balance was told, of everything else the payer's. */
+#define OPEN                                                                                \
+    "declare answers no scroll cursor for select i.answer, t.id, t.kind, t.amount, t.fee, " \
+    "t.currency, p.posted_after, p.held_after from idempotency i "                          \
+    "join transactions t on t.id = i.transaction_id left join postings p "                  \
+    "on p.transaction_id = t.id "                                                           \
+    "and p.account = case t.kind when 1 then t.to_account else t.from_account end "         \
+    "and p.version = case t.kind when 1 then t.to_version else t.from_version end "         \
+    "where i.status between 200 and 299"
+#define NEXT "fetch 5000 from answers"
+#define CLOSE "close answers"
+
+static bool says_text(const struct json *object, const char *name, const char *wanted)
+{
+    const struct json *value = json_member(object, name);
+    return value != NULL && json_kind(value) == JSON_STRING &&
+           slice_equals(json_string(value), wanted);
+}
+
+static bool says_number(const struct json *object, const char *name, int64_t wanted)
+{
+    const struct json *value = json_member(object, name);
+    return value != NULL && json_kind(value) == JSON_INTEGER && json_integer(value) == wanted;
+}
+
+static bool is_true(const struct json *answer, const struct pg_rows *rows, int row)
+{
+    const struct uuid id = pg_rows_uuid(rows, row, 1);
+    enum transaction_kind kind = (enum transaction_kind)pg_rows_int(rows, row, 2);
+    char id_text[UUID_TEXT_MAX];
+    char code[4];
+    if (answer == NULL || json_kind(answer) != JSON_OBJECT)
+        return false;
+    const struct json *balance = json_member(answer, "balance");
+    uuid_format(&id, "tx_", id_text);
+    currency_text((currency)pg_rows_int(rows, row, 5), code);
+    if (balance == NULL || json_kind(balance) != JSON_OBJECT || pg_rows_is_null(rows, row, 6))
+        return false;
+    int64_t posted = pg_rows_int(rows, row, 6);
+    int64_t held = pg_rows_int(rows, row, 7);
+    return says_text(answer, "id", id_text) &&
+           says_text(answer, "kind", transaction_kind_name(kind)) &&
+           says_number(answer, "amount", pg_rows_int(rows, row, 3)) &&
+           says_number(answer, "fee", pg_rows_int(rows, row, 4)) &&
+           says_text(answer, "currency", code) && says_number(balance, "posted", posted) &&
+           says_number(balance, "held", held) && says_number(balance, "available", posted - held);
+}
+
+static void look_at(const struct pg_rows *rows, struct verify_line *line)
+{
+    for (int row = 0; row < pg_rows_count(rows); row++) {
+        struct arena arena;
+        struct json_error error;
+        arena_init(&arena);
+        bool good = is_true(json_parse(pg_rows_text(rows, row, 0), &arena, &error), rows, row);
+        arena_release(&arena);
+        line->looked_at++;
+        if (good || line->broken++ > 0)
+            continue;
+        const struct uuid id = pg_rows_uuid(rows, row, 1);
+        char text[UUID_TEXT_MAX];
+        uuid_format(&id, "tx_", text);
+        snprintf(line->first, sizeof line->first, "the answer of %s is not what was booked", text);
+    }
+}
+
+static bool run(PGconn *conn, const char *sql)
+{
+    PGresult *answer = PQexec(conn, sql);
+    bool good = PQresultStatus(answer) == PGRES_COMMAND_OK;
+    PQclear(answer);
+    return good;
+}
+
+bool verify_answers_check(struct pg_conn *conn, struct verify_line *line)
+{
+    bool good = run(conn, "set local cursor_tuple_fraction = 1") && run(conn, OPEN);
+    int count = 1;
+    while (good && count > 0) {
+        PGresult *page = PQexecParams(conn, NEXT, 0, NULL, NULL, NULL, NULL, 1);
+        good = PQresultStatus(page) == PGRES_TUPLES_OK;
+        count = good ? PQntuples(page) : 0;
+        look_at((const struct pg_rows *)page, line);
+        PQclear(page);
+    }
+    return good && run(conn, CLOSE);
+}
