@@ -87,10 +87,19 @@ const struct pg_statement *const users_statements[] = {
     &revoke_sign_in, &set_name,     &set_password, &set_totp,
     &enable_totp,    NULL};
 
-/* Copy a text column; false: out of memory. */
+/* Out of memory: what was asked is not known here, whatever it was. */
+static void forget(struct users_question *q)
+{
+    q->outcome = PG_UNAVAILABLE;
+    q->found = false;
+}
+
 static struct slice copy(struct users_question *q, const struct pg_rows *rows, int row, int column)
 {
-    return arena_copy(q->arena, pg_rows_text(rows, row, column));
+    struct slice text = arena_copy(q->arena, pg_rows_text(rows, row, column));
+    if (text.at == NULL)
+        forget(q);
+    return text;
 }
 
 static void take_user(struct users_question *q, const struct pg_rows *rows)
@@ -108,8 +117,6 @@ static void take_user(struct users_question *q, const struct pg_rows *rows)
         .created_at = pg_rows_time(rows, 0, 6),
         .wallet = pg_rows_uuid(rows, 0, 7),
     };
-    if (q->user.phone.at == NULL || q->user.name.at == NULL)
-        q->outcome = PG_UNAVAILABLE;
 }
 
 static void on_user(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
@@ -164,6 +171,8 @@ static void on_token_hashes(void *owner, enum pg_outcome outcome, const struct p
         for (size_t i = 0; q->token_hashes != NULL && i < count; i++)
             memcpy(q->token_hashes[i], pg_rows_text(rows, (int)i, 0).at, CRYPTO_HASH_SIZE);
         q->token_hash_count = q->token_hashes == NULL ? 0 : count;
+        if (q->token_hashes == NULL)
+            forget(q);
     }
     q->done(q);
 }
@@ -198,6 +207,8 @@ static void take_sign_ins(struct users_question *q, const struct pg_rows *rows)
             .expires_at = pg_rows_time(rows, (int)i, 4),
         };
     q->sign_in_count = q->sign_ins == NULL ? 0 : count;
+    if (q->sign_ins == NULL)
+        forget(q);
 }
 
 static void on_sign_ins(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
