@@ -225,11 +225,8 @@ bool batch_decide(struct batch *batch, const struct batch_terms *terms)
     int64_t *versions = arena_array(arena, batch->book.count, sizeof versions[0]);
     if (found == NULL || versions == NULL || !make_room(batch, &ink))
         return false;
-    for (size_t i = 0; i < batch->book.count; i++) {
-        if (!account_is_sound(&batch->book.accounts[i]))
-            return false;
+    for (size_t i = 0; i < batch->book.count; i++)
         versions[i] = batch->book.accounts[i].version;
-    }
     replay_remembered(batch, found);
     return decide_orders(batch, terms, found, &ink) &&
            collect_writing(batch, terms, versions, &ink);

@@ -26,8 +26,8 @@ struct batch {
     struct batch *next;            /* in the queue's list of batches to submit again */
     struct posting_order **orders; /* in order of arrival; borrowed until `done` */
     size_t count;
-    int attempts;       /* submissions so far */
-    bool resubmitted;   /* its fate was unknown once */
+    int retries;        /* after errors that go away by themselves */
+    bool resubmitted;   /* an earlier submission's fate is unknown: only the keys can tell */
     struct arena arena; /* everything below lives in it, from batch_prepare to batch_reset */
 
     struct uuid *ids; /* accounts to lock, sorted, each once */
@@ -62,7 +62,7 @@ void batch_reset(struct batch *batch);
 bool batch_prepare(struct batch *batch, unsigned stripe);
 
 /* Decide every order, in order of arrival. Changes the book; fills verdicts and writing. False: out
- * of memory, or a locked account is unsound (the batch must not be written). */
+ * of memory: the batch must not be written. */
 bool batch_decide(struct batch *batch, const struct batch_terms *terms);
 
 /* It's durable (or there was nothing to write): tell every order. The orders are gone afterwards.

@@ -18,6 +18,7 @@ struct lane {
     enum lane_state state;
     struct batch *batch; /* in flight, or NULL */
     char sqlstate[6];    /* of the error that failed it */
+    bool unpartitioned;  /* it failed because its month has no partitions */
     int64_t phase_began; /* monotonic us */
 };
 
@@ -114,7 +115,7 @@ static void decide(struct lane *lane)
         send_write(lane);
         return;
     }
-    log_message(LOG_ERROR, "batch_undecided", "out of memory, or a locked account is unsound");
+    log_message(LOG_ERROR, "batch_undecided", "out of memory");
     lane_enter(lane, LANE_ROLLING_BACK);
     if (!ledger_rows_roll_back(lane->connection, &batch->arena))
         pg_connection_drop(lane->connection, "out of memory");
@@ -145,15 +146,27 @@ static void error(void *owner, const struct pg_statement *statement, const struc
     struct lane *lane = owner;
     log_message(LOG_WARN, "posting_error", "%s: %s: %s", statement->name, error->sqlstate,
                 error->message);
-    snprintf(lane->sqlstate, sizeof lane->sqlstate, "%s", error->sqlstate);
-    bool sync_is_sent = lane->state != LANE_READING;
+    if (statement == &ledger_rows_make_partitions)
+        return; /* tried again with the batch */
     if (lane->state == LANE_ROLLING_BACK) {
         pg_connection_drop(lane->connection, "rollback failed");
         return;
     }
+    bool sync_is_sent = lane->state != LANE_READING;
+    lane->unpartitioned = ledger_rows_is_unpartitioned(error);
+    snprintf(lane->sqlstate, sizeof lane->sqlstate, "%s",
+             lane->unpartitioned ? LANE_UNPARTITIONED : error->sqlstate);
     lane_enter(lane, LANE_ABORTED);
     if (!sync_is_sent && !pg_connection_sync(lane->connection))
         pg_connection_drop(lane->connection, "out of memory");
+}
+
+/* The month of its transactions: their ids say it. */
+static int64_t moment_of(const struct batch *batch)
+{
+    return batch->writing.transaction_count == 0
+               ? clock_now()
+               : uuid_milliseconds(&batch->writing.transactions[0].id) * 1000;
 }
 
 static void roll_back(struct lane *lane)
@@ -161,7 +174,10 @@ static void roll_back(struct lane *lane)
     struct arena arena;
     arena_init(&arena);
     lane_enter(lane, LANE_ROLLING_BACK);
-    if (!ledger_rows_roll_back(lane->connection, &arena))
+    bool sent = lane->unpartitioned ? ledger_rows_roll_back_and_partition(lane->connection, &arena,
+                                                                          moment_of(lane->batch))
+                                    : ledger_rows_roll_back(lane->connection, &arena);
+    if (!sent)
         pg_connection_drop(lane->connection, "out of memory");
     arena_release(&arena);
 }
@@ -203,12 +219,14 @@ static void synced(void *owner)
 static void lost(void *owner, const char *why)
 {
     struct lane *lane = owner;
+    bool unknown = lane->state == LANE_WRITING; /* only then was a commit on its way */
     log_message(LOG_WARN, "posting_connection_lost", "%s", why);
     lane_enter(lane, LANE_DOWN);
     if (lane->batch == NULL)
         return;
-    metrics_add(metrics.unknown, 1);
-    end_batch(lane, LANE_UNKNOWN);
+    metrics_add(unknown ? metrics.unknown : metrics.failed, 1);
+    lane->sqlstate[0] = '\0';
+    end_batch(lane, unknown ? LANE_UNKNOWN : LANE_FAILED);
 }
 
 struct lane *lane_new(struct ev_loop *loop, const struct lane_settings *settings,
@@ -220,8 +238,9 @@ struct lane *lane_new(struct ev_loop *loop, const struct lane_settings *settings
         .application_name = "moolahd posting",
         .statements = ledger_rows_statements,
         .setup = ledger_rows_setup,
-        .connect_timeout_us = 5 * CLOCK_SECOND,
-        .answer_timeout_us = 30 * CLOCK_SECOND,
+        .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
+        .answer_timeout_us = settings->answer_timeout_us == 0 ? INT64_C(30) * CLOCK_SECOND
+                                                              : settings->answer_timeout_us,
     };
     const struct pg_connection_owner callbacks = {.owner = lane,
                                                   .ready = ready,
@@ -262,7 +281,7 @@ void lane_submit(struct lane *lane, struct batch *batch)
     assert(lane->state == LANE_IDLE && lane->batch == NULL);
     lane->batch = batch;
     lane->sqlstate[0] = '\0';
-    batch->attempts++;
+    lane->unpartitioned = false;
     batch_reset(batch);
     metrics_observe(metrics.batch_size, batch->count);
     lane_enter(lane, LANE_READING);

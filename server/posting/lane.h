@@ -13,18 +13,23 @@ enum lane_state {
     LANE_DOWN,    /* not connected */
     LANE_OPENING, /* making its system accounts */
     LANE_IDLE,
-    LANE_READING, /* locks and keys asked for */
-    LANE_WRITING, /* everything sent, commit included: only the sync tells */
-    LANE_ABORTED, /* an error came: waiting for the sync behind it */
-    LANE_ROLLING_BACK
+    LANE_READING,     /* locks and keys asked for */
+    LANE_WRITING,     /* everything sent, commit included: only the sync tells */
+    LANE_ABORTED,     /* an error came: waiting for the sync behind it */
+    LANE_ROLLING_BACK /* and making partitions, when a month's are missing */
 };
 
 /* How a batch left the lane. */
 enum lane_end {
     LANE_DURABLE, /* committed: batch_answer */
-    LANE_FAILED, /* rolled back: nothing of it moved; sqlstate says why ("" : out of memory here) */
-    LANE_UNKNOWN /* the connection died: submit it again, the keys tell */
+    LANE_FAILED,  /* nothing of this submission moved; sqlstate says why ("": out of memory here, or
+                     the connection died before a commit was sent) */
+    LANE_UNKNOWN  /* the connection died behind a commit: submit it again, the keys tell */
 };
+
+/* Told for SQLSTATE when a month has no partitions: the lane has tried to make them (55000, "object
+ * not in prerequisite state": it may go well soon). */
+#define LANE_UNPARTITIONED "55000"
 
 struct lane_owner {
     void *owner;
@@ -38,6 +43,7 @@ struct lane_settings {
     const char *conninfo;
     unsigned stripe;
     const currency *currencies;
+    int64_t answer_timeout_us; /* 0: 30 s */
 };
 
 void lane_register_metrics(void);

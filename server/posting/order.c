@@ -60,10 +60,22 @@ static void find_parties(struct decision *d, struct book *book)
     }
 }
 
+/* A row that can't be (the database's last wall has a hole, or somebody mended by hand) moves
+ * nothing; its neighbours go on. */
+static bool are_sound(const struct decision *d)
+{
+    const struct account *const parties[] = {d->transfer.from, d->transfer.to, d->transfer.fees};
+    for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++)
+        if (parties[i] != NULL && !account_is_sound(parties[i]))
+            return false;
+    return true;
+}
+
 /* What it costs. A rule that fails refuses the movement: it never makes it free. */
 static void price(struct decision *d)
 {
     const struct account *from = d->transfer.from;
+    assert(from != NULL && d->transfer.to != NULL); /* the parties are checked */
     d->facts = (struct fee_facts){
         .kind = transaction_kind_name(d->order->kind),
         .amount = d->order->amount.minor,
@@ -161,6 +173,7 @@ static bool act(struct decision *d, struct order_ink *ink, struct uuid *id)
     const struct posting_order *order = d->order;
     struct slice pricing = pricing_json(d, ink->arena);
     struct slice facts = facts_json(d, ink->arena);
+    assert(d->transfer.from != NULL && d->transfer.to != NULL); /* else it was refused */
     if (d->priced && (pricing.at == NULL || facts.at == NULL))
         return false;
 
@@ -221,6 +234,10 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
     assert(money_is_amount(order->amount.minor) && key->status == 0);
 
     find_parties(&d, book);
+    if (!are_sound(&d)) {
+        ink->outcome = POSTING_POISONED;
+        return true;
+    }
     refuse_or_not(&d);
     if (d.failed) {
         ink->outcome = POSTING_RULE_FAILED;

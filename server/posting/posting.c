@@ -12,7 +12,7 @@
 #include "scripting/bundle.h"
 
 #define LANES_MAX 16
-#define ATTEMPTS_MAX 5    /* for errors that go away by themselves, then the batch is halved */
+#define RETRIES_MAX 5     /* for errors that go away by themselves, then the batch is halved */
 #define QUEUE_ALWAYS 1024 /* so many may wait whatever the measured rate says */
 #define PAUSE_S 0.1       /* before a batch that the database couldn't take is tried again */
 #define TICK_S 0.1        /* how often waiting orders are looked over for passed deadlines */
@@ -114,8 +114,7 @@ static void finish(struct posting_order *order, enum posting_outcome outcome)
     order->done(order);
 }
 
-/* What has passed its deadline is dropped before it's batched: deadlines are in order of arrival.
- */
+/* Mostly in order of arrival; what isn't is found when it's taken. */
 static void drop_expired(struct posting_queue *queue)
 {
     int64_t now = clock_monotonic();
@@ -129,10 +128,16 @@ static struct batch *take_batch(struct posting_queue *queue)
     int count = 0;
     int64_t now = clock_monotonic();
     while (queue->first != NULL && count < queue->settings.batch_max) {
-        queue->taken[count] = pop(queue);
-        metrics_observe(metrics.wait, (uint64_t)(now - queue->taken[count]->queued_at));
-        count++;
+        struct posting_order *order = pop(queue);
+        if (order->deadline <= now) {
+            finish(order, POSTING_EXPIRED);
+            continue;
+        }
+        metrics_observe(metrics.wait, (uint64_t)(now - order->queued_at));
+        queue->taken[count++] = order;
     }
+    if (count == 0)
+        return NULL;
     struct batch *batch = batch_new(queue->taken, (size_t)count);
     for (int i = 0; batch == NULL && i < count; i++)
         finish(queue->taken[i], POSTING_EXPIRED);
@@ -151,6 +156,13 @@ static struct batch *next_batch(struct posting_queue *queue)
     return queue->first == NULL ? NULL : take_batch(queue);
 }
 
+/* A time in which nobody wanted anything says nothing of what we can do. */
+static void restart_measuring(struct posting_queue *queue)
+{
+    queue->rate_from = clock_monotonic();
+    queue->answered = 0;
+}
+
 static void dispatch(struct posting_queue *queue)
 {
     for (int i = 0; i < queue->lane_count && !queue->paused; i++) {
@@ -159,6 +171,8 @@ static void dispatch(struct posting_queue *queue)
         struct batch *batch = next_batch(queue);
         if (batch == NULL)
             break;
+        if (queue->in_flight == 0)
+            restart_measuring(queue);
         queue->in_flight += (int)batch->count;
         lane_submit(queue->lanes[i], batch);
     }
@@ -180,15 +194,6 @@ static int count_ready(const struct posting_queue *queue)
         ready += state != LANE_DOWN && state != LANE_OPENING;
     }
     return ready;
-}
-
-static void tick(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    struct posting_queue *queue = watcher->data;
-    (void)loop;
-    (void)events;
-    drop_expired(queue);
-    metrics_set(metrics.lanes_ready, count_ready(queue));
 }
 
 static void pause_over(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -223,6 +228,8 @@ static void count_outcomes(const struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         metrics_add(metrics.outcomes[batch->verdicts[i].outcome], 1);
         metrics_add(metrics.replayed, batch->verdicts[i].replayed);
+        if (batch->verdicts[i].outcome == POSTING_POISONED)
+            log_message(LOG_ERROR, "account_unsound", "an order was refused: ledger verify");
     }
 }
 
@@ -252,6 +259,41 @@ static void give_up(struct batch *batch, enum posting_outcome outcome)
     batch_free(batch);
 }
 
+static bool all_expired(const struct batch *batch)
+{
+    int64_t now = clock_monotonic();
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->orders[i]->deadline > now)
+            return false;
+    return true;
+}
+
+/* May its orders be told that nothing moved? Not while the fate of an earlier submission is
+ * unknown: only its keys can tell that. */
+static bool is_over(const struct batch *batch)
+{
+    return !batch->resubmitted && all_expired(batch);
+}
+
+static void tick(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct posting_queue *queue = watcher->data;
+    struct batch **link = &queue->again;
+    (void)loop;
+    (void)events;
+    drop_expired(queue);
+    metrics_set(metrics.lanes_ready, count_ready(queue));
+    while (*link != NULL) {
+        struct batch *batch = *link;
+        if (is_over(batch)) {
+            *link = batch->next;
+            give_up(batch, POSTING_UNAVAILABLE);
+        } else {
+            link = &batch->next;
+        }
+    }
+}
+
 /* One of its orders is poison: each half is tried by itself until that order is alone. */
 static void halve(struct posting_queue *queue, struct batch *batch)
 {
@@ -264,7 +306,8 @@ static void halve(struct posting_queue *queue, struct batch *batch)
             batch_free(front);
         if (back != NULL)
             batch_free(back);
-        give_up(batch, POSTING_UNAVAILABLE);
+        submit_again(queue, batch); /* no memory now */
+        pause_a_moment(queue);
         return;
     }
     front->resubmitted = batch->resubmitted;
@@ -280,41 +323,52 @@ enum remedy { REMEDY_AGAIN, REMEDY_WAIT, REMEDY_HALVE };
 /* SQLSTATE classes: PostgreSQL's appendix A. */
 static enum remedy remedy_for(const char *sqlstate)
 {
+    /* connections, transaction state, privileges and missing tables, resources, what isn't ready
+     * (locks, partitions), operators, the system: nobody's order is to blame */
+    static const char nobodys[][3] = {"08", "25", "42", "53", "55", "57", "58"};
     if (strcmp(sqlstate, "23505") == 0 || strncmp(sqlstate, "40", 2) == 0)
         return REMEDY_AGAIN; /* a key came first from elsewhere; deadlock, serialization */
-    if (sqlstate[0] == '\0' || strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "55", 2) == 0 ||
-        strncmp(sqlstate, "57", 2) == 0 || strncmp(sqlstate, "58", 2) == 0 ||
-        strcmp(sqlstate, "25006") == 0)
-        return REMEDY_WAIT; /* resources, locks, operators, disk, read-only: nobody's order is to
-                               blame */
-    return REMEDY_HALVE;
+    for (size_t i = 0; i < sizeof nobodys / sizeof nobodys[0]; i++)
+        if (strncmp(sqlstate, nobodys[i], 2) == 0)
+            return REMEDY_WAIT;
+    return sqlstate[0] == '\0' ? REMEDY_WAIT : REMEDY_HALVE;
 }
 
-static bool all_expired(const struct batch *batch)
-{
-    int64_t now = clock_monotonic();
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->orders[i]->deadline > now)
-            return false;
-    return true;
-}
-
-/* Rolled back: nothing of it moved. */
-static void remedy(struct posting_queue *queue, struct batch *batch, const char *sqlstate)
+static enum remedy choose_remedy(struct batch *batch, const char *sqlstate)
 {
     enum remedy what = remedy_for(sqlstate);
-    if (what == REMEDY_AGAIN && batch->attempts < ATTEMPTS_MAX) {
+    if (what == REMEDY_AGAIN && batch->retries++ >= RETRIES_MAX)
+        what = batch->count > 1 ? REMEDY_HALVE : REMEDY_WAIT;
+    if (what == REMEDY_HALVE && batch->count == 1 && batch->resubmitted)
+        what = REMEDY_WAIT; /* it can't be told yet that nothing of it moved */
+    return what;
+}
+
+/* Nothing of this submission moved. */
+static void remedy(struct posting_queue *queue, struct batch *batch, const char *sqlstate)
+{
+    if (batch->remembered != NULL && batch->remembered_count == 0)
+        batch->resubmitted = false; /* its keys were read: no earlier one moved anything either */
+    switch (choose_remedy(batch, sqlstate)) {
+    case REMEDY_AGAIN:
         submit_again(queue, batch);
-    } else if (what == REMEDY_WAIT && all_expired(batch)) {
-        give_up(batch, POSTING_UNAVAILABLE);
-    } else if (what == REMEDY_WAIT) {
+        return;
+    case REMEDY_WAIT:
+        if (is_over(batch)) {
+            give_up(batch, POSTING_UNAVAILABLE);
+            return;
+        }
         submit_again(queue, batch);
         pause_a_moment(queue);
-    } else if (batch->count > 1) {
-        halve(queue, batch);
-    } else {
+        return;
+    case REMEDY_HALVE:
+        if (batch->count > 1) {
+            halve(queue, batch);
+            return;
+        }
         log_message(LOG_ERROR, "order_poisoned", "the database refuses one order: %s", sqlstate);
         give_up(batch, POSTING_POISONED);
+        return;
     }
 }
 
@@ -362,6 +416,7 @@ static bool make_lanes(struct posting_queue *queue)
             .conninfo = queue->settings.conninfo,
             .stripe = queue->settings.stripe_first + (unsigned)i,
             .currencies = queue->settings.currencies,
+            .answer_timeout_us = queue->settings.answer_timeout_us,
         };
         queue->lanes[i] = lane_new(queue->loop, &settings, &owner);
         if (queue->lanes[i] == NULL)

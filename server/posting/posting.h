@@ -83,6 +83,7 @@ struct posting_settings {
     int queue_max;              /* waiting orders; past it submit says no */
     unsigned stripe_first;      /* system accounts: lane i uses stripe stripe_first + i */
     const currency *currencies; /* system accounts exist for these; ended by 0 */
+    int64_t answer_timeout_us;  /* a database silent for so long is lost; 0: 30 s */
 };
 
 void posting_register_metrics(void);

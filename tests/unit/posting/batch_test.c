@@ -2,7 +2,7 @@
  * order after the other. What the batch writes must be what the model says: balances, gapless
  * postings, zero sums, one key each, followers and replays.
  *
- * Covers: server/posting/batch.c server/posting/order.c */
+ * Covers: server/posting/batch.c */
 #include "posting/batch.h"
 
 #include <setjmp.h>
