@@ -1,0 +1,542 @@
+/* The verifier finds each kind of corruption, and blames exactly the invariant it breaks; what the
+ * server's role may not do; migrations: twice at once, changed, newer, half-way.
+ *
+ * Covers: server/store/verify.c server/store/verify_answers.c server/store/verify_cache.c
+ *         server/store/migrate.c */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "ledger/account.h"
+#include "store/migrate.h"
+#include "store/verify.h"
+#include "support/scratch.h"
+#include "support/stack.h"
+
+static struct stack *stack;
+static struct scratch *sound; /* a small ledger that is right */
+
+/* What the verifier said: the numbers of the broken invariants, and each line. */
+struct said {
+    char broken[16];
+    struct verify_line lines[16];
+    int count;
+};
+
+static void see_line(void *owner, const struct verify_line *line)
+{
+    struct said *said = owner;
+    said->lines[said->count++] = *line;
+    size_t length = strlen(said->broken);
+    if (line->broken > 0)
+        said->broken[length] = line->name[0]; /* its number; the rest is zero */
+    assert_int_equal(line->broken > 0, line->first[0] != '\0');
+    assert_int_equal(line->checked, line->reason[0] == '\0');
+}
+
+static void verify(const char *conninfo, const char *redis, struct said *said)
+{
+    struct verify v = {.conninfo = conninfo, .redis = redis, .tell = see_line, .owner = said};
+    memset(said, 0, sizeof *said);
+    bool good = verify_run(&v);
+    if (!good)
+        print_error("%s\n", v.error);
+    assert_true(good);
+    assert_int_equal(said->count, 8);
+}
+
+/* ---- a sound ledger: a deposit, and a transfer with a fee */
+
+static void make_names(struct scratch *scratch, const struct uuid *ids)
+{
+    static const char *const names[] = {"a", "b", "s", "f", "d", "t"};
+    for (int i = 0; i < 6; i++) {
+        char hex[33];
+        for (size_t k = 0; k < 16; k++)
+            snprintf(hex + 2 * k, 3, "%02x", ids[i].bytes[k]);
+        scratch_run(scratch,
+                    "create function %s() returns uuid language sql as $$ select '%s'::uuid $$",
+                    names[i], hex);
+    }
+}
+
+static void remember(struct scratch *scratch, const char *which, const struct uuid *id,
+                     const char *rest)
+{
+    char text[UUID_TEXT_MAX];
+    uuid_format(id, "tx_", text);
+    scratch_run(scratch,
+                "insert into idempotency select t.caller, 'key-%s', sha256('x'), 201, "
+                "convert_to('{\"id\":\"%s\",%s}', 'UTF8'), t.id, now() "
+                "from transactions t where t.id = %s()",
+                which, text, rest, which);
+}
+
+static void make_ledger(struct scratch *scratch)
+{
+    const struct uuid ids[] = {{{0x20, 1}},
+                               {{0x20, 2}},
+                               account_system_id(ACCOUNT_SETTLEMENT, CURRENCY_ZAR, 0),
+                               account_system_id(ACCOUNT_FEES, CURRENCY_ZAR, 0),
+                               uuid_new(clock_now()),
+                               uuid_new(clock_now())};
+    const struct uuid owner = {{0x30, 1}};
+    make_names(scratch, ids);
+    scratch_wallet(scratch, &ids[0], &owner);
+    scratch_wallet(scratch, &ids[1], &owner);
+    scratch_run(scratch,
+                "insert into accounts (id, kind, currency, posted, floor, version) values "
+                "(s(), 3, %d, -10000, -9223372036854775808, 1), (f(), 2, %d, 50, 0, 1); "
+                "update accounts set posted = 8950, version = 2 where id = a(); "
+                "update accounts set posted = 1000, version = 1 where id = b()",
+                (int)CURRENCY_ZAR, (int)CURRENCY_ZAR);
+    scratch_run(scratch,
+                "insert into transactions (id, kind, currency, amount, fee, from_account, "
+                "to_account, from_version, to_version, caller, trace_id, created_at) values "
+                "(d(), 1, %d, 10000, 0, s(), a(), 1, 1, s(), '', now()), "
+                "(t(), 2, %d, 1000, 50, a(), b(), 2, 1, a(), '', now()); "
+                "insert into postings values (s(), 1, d(), -10000, -10000, 0), "
+                "(a(), 1, d(), 10000, 10000, 0), (a(), 2, t(), -1050, 8950, 0), "
+                "(b(), 1, t(), 1000, 1000, 0), (f(), 1, t(), 50, 50, 0)",
+                (int)CURRENCY_ZAR, (int)CURRENCY_ZAR);
+    remember(scratch, "d", &ids[4],
+             "\"kind\":\"deposit\",\"amount\":10000,\"fee\":0,\"currency\":\"ZAR\","
+             "\"balance\":{\"posted\":10000,\"held\":0,\"available\":10000}");
+    remember(scratch, "t", &ids[5],
+             "\"kind\":\"transfer\",\"amount\":1000,\"fee\":50,\"currency\":\"ZAR\","
+             "\"balance\":{\"posted\":8950,\"held\":0,\"available\":8950}");
+    /* calls without money, and a refusal */
+    scratch_run(scratch, "insert into idempotency values "
+                         "(a(), 'user', sha256('x'), 201, '{\"id\":\"usr_x\"}', null, now()), "
+                         "(a(), 'refused', sha256('x'), 422, '{\"code\":\"x\"}', null, now())");
+}
+
+static void test_a_sound_ledger_holds(void **state)
+{
+    struct said said;
+    (void)state;
+    verify(sound->owner, NULL, &said);
+    assert_string_equal(said.broken, "");
+    assert_int_equal(said.lines[0].looked_at, 2);
+    assert_int_equal(said.lines[1].looked_at, 4);
+    assert_int_equal(said.lines[2].looked_at, 5);
+    assert_int_equal(said.lines[3].looked_at, 4);
+    assert_int_equal(said.lines[6].looked_at, 2);
+    assert_false(said.lines[5].checked); /* no Redis */
+    assert_false(said.lines[7].checked); /* no limits yet */
+}
+
+#define ANSWER(from, to)                                                                      \
+    "update idempotency set answer = convert_to(replace(convert_from(answer, 'UTF8'), '" from \
+    "', '" to "'), 'UTF8') where key = 'key-t'"
+
+static const struct corruption {
+    const char *sql;
+    const char *broken;
+    const char *first; /* what the first broken invariant names */
+    const char *undo;  /* what doesn't come back with the rows */
+} corruptions[] = {
+    {"update postings set amount = 1001, posted_after = 1001 where account = b(); "
+     "update accounts set posted = 1001 where id = b()",
+     "1", " sums to 1", NULL},
+    {"update transactions set fee = 49 where id = t()", "17", "differ", NULL},
+    {"update transactions set amount = 1001 where id = t()", "17", "differ", NULL},
+    {"update transactions set to_version = 2 where id = t()", "1", "differ", NULL},
+    {"update transactions set to_account = f() where id = t()", "1", "differ", NULL},
+    {"delete from postings where transaction_id = t()", "127", "without postings", NULL},
+    {"delete from transactions where id = t()", "14", "posting without transaction", NULL},
+    {"update accounts set currency = currency + 1 where id = b()", "1", "currency", NULL},
+    {"update accounts set posted = posted + 5 where id = a(); "
+     "update accounts set posted = posted - 5 where id = s()",
+     "2", "account", NULL},
+    {"update accounts set version = 3 where id = b()", "2", "account", NULL},
+    {"update postings set posted_after = 7 where account = a() and version = 1", "27", "posting",
+     NULL},
+    {"delete from accounts where id = f()", "12", "currency", NULL},
+    {"alter table accounts drop constraint accounts_floor; "
+     "update accounts set floor = 20000 where id = b()",
+     "3", "account",
+     "alter table accounts add constraint accounts_floor "
+     "check (posted - held >= floor)"},
+    {"update accounts set held = 5 where id = b()", "3", "account", NULL},
+    {"update postings set held_after = 5 where account = b()", "3", "posting", NULL},
+    {"update postings set held_after = 5 where account = a()", "37", "posting", NULL},
+    {"delete from idempotency where key = 'key-t'", "4", "transaction without key", NULL},
+    {"insert into idempotency select caller, 'again', request_hash, status, answer, "
+     "transaction_id, created_at from idempotency where key = 'key-t'",
+     "4", "two keys", NULL},
+    {"update idempotency set transaction_id = null where key = 'key-t'", "4", "key key-t promises",
+     NULL},
+    {"update idempotency set status = 422 where key = 'key-t'", "4", "refused key", NULL},
+    {"update idempotency set caller = b() where key = 'key-t'", "4", "another caller", NULL},
+    {"grant update on transactions to moolah_server", "5", "may change transactions",
+     "revoke update on transactions from moolah_server"},
+    {"grant delete on idempotency_3 to moolah_server", "5", "may change idempotency_3",
+     "revoke delete on idempotency_3 from moolah_server"},
+    {"grant update (answer) on idempotency to moolah_server", "5", "may change idempotency",
+     "revoke update (answer) on idempotency from moolah_server"},
+    {"grant truncate on rule_bundles to moolah_server", "5", "may change rule_bundles",
+     "revoke truncate on rule_bundles from moolah_server"},
+    {"alter table postings disable trigger postings_never_change", "5", "never_change guards",
+     "alter table postings enable trigger postings_never_change"},
+    {"drop trigger transactions_never_emptied on transactions", "5", "never_emptied guards",
+     "create trigger transactions_never_emptied before truncate on transactions "
+     "for each statement execute function refuse_change()"},
+    {ANSWER("\"amount\":1000", "\"amount\":1001"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"fee\":50", "\"fee\":51"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"fee\":50,", ""), "7", "the answer of tx_", NULL},
+    {ANSWER("ZAR", "USD"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"kind\":\"transfer\"", "\"kind\":\"deposit\""), "7", "the answer of tx_", NULL},
+    {ANSWER("tx_0", "tx_1"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"posted\":8950", "\"posted\":8951"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"held\":0", "\"held\":1"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"available\":8950", "\"available\":0"), "7", "the answer of tx_", NULL},
+    {"update idempotency set answer = 'no JSON' where key = 'key-t'", "7", "the answer of tx_",
+     NULL},
+    {"update idempotency set answer = '[]' where key = 'key-t'", "7", "the answer of tx_", NULL},
+};
+
+static const char *const kept[] = {"accounts", "transactions", "postings", "idempotency"};
+
+static void keep_rows(struct scratch *scratch)
+{
+    scratch_run(scratch, "create schema kept");
+    for (int i = 0; i < 4; i++)
+        scratch_run(scratch, "create table kept.%s as select * from %s", kept[i], kept[i]);
+}
+
+static void put_back(struct scratch *scratch, const char *undo)
+{
+    for (int i = 0; i < 4; i++)
+        scratch_run(scratch, "delete from %s; insert into %s select * from kept.%s", kept[i],
+                    kept[i], kept[i]);
+    if (undo != NULL)
+        scratch_run(scratch, "%s", undo);
+}
+
+static void test_each_corruption_is_found(void **state)
+{
+    struct scratch *scratch = scratch_copy(stack, sound);
+    struct said said;
+    (void)state;
+    keep_rows(scratch);
+    /* as one who may all: no triggers, no foreign keys */
+    scratch_run(scratch, "set session_replication_role = replica");
+    for (size_t i = 0; i < sizeof corruptions / sizeof corruptions[0]; i++) {
+        const struct corruption *c = &corruptions[i];
+        scratch_run(scratch, "%s", c->sql);
+        verify(scratch->owner, NULL, &said);
+        if (strcmp(said.broken, c->broken) != 0)
+            print_error("%s\n", c->sql);
+        assert_string_equal(said.broken, c->broken);
+        const struct verify_line *first = &said.lines[c->broken[0] - '1'];
+        if (strstr(first->first, c->first) == NULL)
+            print_error("%s: %s\n", c->sql, first->first);
+        assert_non_null(strstr(first->first, c->first));
+        put_back(scratch, c->undo);
+    }
+    verify(scratch->owner, NULL, &said);
+    assert_string_equal(said.broken, ""); /* so each was found by itself */
+    scratch_free(scratch);
+}
+
+static void test_a_database_that_is_not_ours(void **state)
+{
+    struct scratch *empty = scratch_new(stack, false);
+    struct said said = {.count = 0};
+    struct verify v = {.conninfo = empty->owner, .tell = see_line, .owner = &said};
+    (void)state;
+    assert_false(verify_run(&v));
+    assert_non_null(strstr(v.error, "postings"));
+    v.conninfo = "host=/nowhere dbname=x";
+    assert_false(verify_run(&v));
+    assert_true(v.error[0] != '\0');
+    scratch_free(empty);
+}
+
+/* ---- the cache */
+
+static redisContext *redis;
+
+static void cache(int number, char kind, uint8_t caller, uint8_t sign_in)
+{
+    char key[200];
+    char value[33] = {kind};
+    value[1] = (char)caller;
+    value[2] = 1;
+    value[17] = (char)sign_in;
+    value[18] = (char)(number >> 8);
+    value[19] = (char)number;
+    snprintf(key, sizeof key, "{%032d}:token:%064x", 1, number);
+    redisReply *reply = redisCommand(redis, "SET %s %b", key, value, sizeof value);
+    assert_non_null(reply);
+    freeReplyObject(reply);
+}
+
+static void test_the_cache(void **state)
+{
+    struct scratch *scratch = scratch_copy(stack, sound);
+    struct said said;
+    (void)state;
+    freeReplyObject(redisCommand(redis, "FLUSHALL"));
+    scratch_run(
+        scratch,
+        "insert into sign_ins select ('54' || lpad(to_hex(n), 4, '0') || repeat('0', 26))"
+        "::uuid, '30010000000000000000000000000000', decode(lpad(to_hex(n), 64, '0'), 'hex'), "
+        "'d', 'i', now(), now() + interval '1 hour' from generate_series(1, 2500) n; "
+        "insert into partners values ('40010000000000000000000000000000', 'P', now()); "
+        "insert into api_keys select '550bb800000000000000000000000000', id, "
+        "decode(lpad(to_hex(3000), 64, '0'), 'hex'), now() from partners");
+    for (int i = 1; i <= 2500; i++)
+        cache(i, 'U', 0x30, 0x54);
+    cache(3000, 'P', 0x40, 0x55);
+    /* a tombstone, and what is no token */
+    freeReplyObject(redisCommand(redis, "SET {x}:token:%s revoked", "77"));
+    freeReplyObject(redisCommand(redis, "SET {x}:user 17"));
+    verify(scratch->owner, stack->redis, &said);
+    assert_true(said.lines[5].checked);
+    assert_string_equal(said.broken, "");
+    assert_int_equal(said.lines[5].looked_at, 2501);
+    cache(2501, 'U', 0x30, 0x54); /* nobody's */
+    cache(7, 'U', 0x31, 0x54);    /* as somebody else */
+    cache(8, 'P', 0x30, 0x54);    /* as a partner */
+    cache(9, 'U', 0x30, 0x55);    /* as another sign-in */
+    scratch_run(scratch,
+                "update sign_ins set revoked_at = now() - interval '2 minutes' where token_hash = "
+                "decode(lpad(to_hex(10), 64, '0'), 'hex'); "
+                "update sign_ins set revoked_at = now() - interval '2 seconds' where token_hash = "
+                "decode(lpad(to_hex(11), 64, '0'), 'hex'); "
+                "update sign_ins set expires_at = now() - interval '2 minutes' where token_hash = "
+                "decode(lpad(to_hex(12), 64, '0'), 'hex')");
+    verify(scratch->owner, stack->redis, &said);
+    assert_string_equal(said.broken, "6");
+    assert_int_equal(said.lines[5].broken, 6);
+    freeReplyObject(redisCommand(redis, "FLUSHALL"));
+    scratch_free(scratch);
+}
+
+static void test_no_cache_to_look_at(void **state)
+{
+    struct said said;
+    (void)state;
+    verify(sound->owner, "unix:/nowhere", &said);
+    assert_false(said.lines[5].checked);
+    assert_non_null(strstr(said.lines[5].reason, "reached"));
+    verify(sound->owner, "no address", &said);
+    assert_false(said.lines[5].checked);
+}
+
+/* ---- what the server may not do */
+
+static void test_the_server_only_adds(void **state)
+{
+    static const char *const forbidden[] = {
+        "update transactions set amount = 1",
+        "delete from transactions",
+        "truncate transactions cascade",
+        "update postings set amount = 1",
+        "delete from postings",
+        "truncate postings",
+        "update idempotency set status = 200",
+        "delete from idempotency",
+        "truncate idempotency",
+        "update idempotency_0 set status = 200",
+        "update rule_bundles set files = ''",
+        "delete from rule_bundles",
+        "truncate rule_bundles",
+        "update accounts set floor = -1000000",
+        "update accounts set currency = 1",
+        "update accounts set owner = id",
+        "delete from accounts",
+        "truncate accounts cascade",
+        "update wallets set owner = id",
+        "delete from wallets",
+        "delete from users",
+        "update users set phone = '+1'",
+        "update users set wallet = id",
+        "update users set tier = 3",
+        "delete from sign_ins",
+        "update sign_ins set token_hash = sha256('x')",
+        "update sign_ins set user_id = id",
+        "insert into partners values (gen_random_uuid(), 'x', now())",
+        "insert into api_keys select gen_random_uuid(), id, sha256('x'), now() from partners",
+        "update api_keys set revoked_at = null",
+        "select * from schema_migrations",
+        "create table mine (id integer)",
+        "alter table postings disable trigger all",
+        "drop table postings",
+        "set session_replication_role = replica",
+        "alter role moolah_server superuser",
+    };
+    struct scratch *scratch = scratch_copy(stack, sound);
+    (void)state;
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
+        assert_true(scratch_forbids(scratch, forbidden[i]));
+    /* even with the privilege, there is the trigger; also for the partitions themselves */
+    scratch_run(scratch,
+                "grant update, delete, truncate on all tables in schema public to moolah_server");
+    static const char *const guarded[] = {
+        "update transactions set amount = 1", "delete from transactions", "truncate transactions",
+        "update postings set amount = 1",     "delete from postings",     "truncate postings"};
+    for (size_t i = 0; i < sizeof guarded / sizeof guarded[0]; i++)
+        assert_true(scratch_forbids(scratch, guarded[i]));
+    char truncate[200];
+    snprintf(truncate, sizeof truncate,
+             "do $$ begin execute 'truncate ' || (select min(inhrelid::regclass::text) from "
+             "pg_inherits where inhparent = 'postings'::regclass); end $$");
+    assert_true(scratch_forbids(scratch, truncate));
+    scratch_free(scratch);
+}
+
+/* ---- migrations */
+
+static size_t count_fresh(const struct migrate_result *result)
+{
+    size_t fresh = 0;
+    for (size_t i = 0; i < result->count; i++)
+        fresh += result->steps[i].fresh;
+    return fresh;
+}
+
+static void test_looking_changes_nothing(void **state)
+{
+    static struct migrate_result result;
+    struct scratch *scratch = scratch_new(stack, false);
+    (void)state;
+    assert_true(migrate_run(scratch->owner, true, &result));
+    assert_true(result.count >= 2);
+    for (size_t i = 0; i < result.count; i++)
+        assert_false(result.steps[i].applied);
+    assert_int_equal(scratch_number(scratch, "select count(*) from pg_class where relname in "
+                                             "('accounts', 'schema_migrations')"),
+                     0);
+    assert_true(migrate_run(scratch->owner, false, &result));
+    assert_int_equal(count_fresh(&result), result.count);
+    assert_true(migrate_run(scratch->owner, true, &result));
+    for (size_t i = 0; i < result.count; i++)
+        assert_true(result.steps[i].applied && !result.steps[i].fresh);
+    /* who may not look hears that, and not that all is missing */
+    assert_false(migrate_run(scratch->server, true, &result));
+    assert_non_null(strstr(result.error, "permission denied"));
+    assert_false(migrate_run("host=/nowhere dbname=x", true, &result));
+    assert_true(result.error[0] != '\0');
+    scratch_free(scratch);
+}
+
+struct migration {
+    pthread_t thread;
+    const char *conninfo;
+    bool good;
+    struct migrate_result result;
+};
+
+static void *migrate(void *user)
+{
+    struct migration *migration = user;
+    migration->good = migrate_run(migration->conninfo, false, &migration->result);
+    return NULL;
+}
+
+static void test_twice_at_once(void **state)
+{
+    static struct migration migrations[4];
+    struct scratch *scratch = scratch_new(stack, false);
+    size_t fresh = 0;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        migrations[i].conninfo = scratch->owner;
+        assert_int_equal(pthread_create(&migrations[i].thread, NULL, migrate, &migrations[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(migrations[i].thread, NULL);
+        assert_true(migrations[i].good);
+        fresh += count_fresh(&migrations[i].result);
+    }
+    assert_int_equal(fresh, migrations[0].result.count);
+    scratch_free(scratch);
+}
+
+static void test_refusals(void **state)
+{
+    static struct migrate_result result;
+    struct scratch *changed = scratch_copy(stack, sound);
+    struct scratch *newer = scratch_copy(stack, sound);
+    (void)state;
+    scratch_run(changed, "update schema_migrations set sha256 = 'x' where number = 1");
+    assert_false(migrate_run(changed->owner, false, &result));
+    assert_non_null(strstr(result.error, "ledger: was changed"));
+    scratch_run(newer, "insert into schema_migrations values (9999, 'future', 'x')");
+    assert_false(migrate_run(newer->owner, false, &result));
+    assert_non_null(strstr(result.error, "newer than this program"));
+    assert_false(migrate_run(newer->owner, true, &result));
+    scratch_free(changed);
+    scratch_free(newer);
+}
+
+static void test_half_way(void **state)
+{
+    static struct migrate_result result;
+    struct scratch *scratch = scratch_new(stack, false);
+    (void)state;
+    scratch_run(scratch, "create table sign_ins (mine integer)");
+    assert_false(migrate_run(scratch->owner, false, &result));
+    assert_non_null(strstr(result.error, "schema/0002_people.sql:"));
+    assert_non_null(strstr(result.error, "sign_ins"));
+    assert_int_equal(scratch_number(scratch, "select count(*) from schema_migrations"), 1);
+    assert_int_equal(
+        scratch_number(scratch, "select count(*) from pg_class where relname = 'users'"), 0);
+    scratch_run(scratch, "drop table sign_ins");
+    assert_true(migrate_run(scratch->owner, false, &result));
+    assert_int_equal(count_fresh(&result), result.count - 1);
+    scratch_free(scratch);
+}
+
+static int set_up(void **state)
+{
+    char folder[128];
+    char path[160];
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    stack = stack_start(NULL);
+    sound = scratch_new(stack, true);
+    make_ledger(sound);
+    scratch_sockets(stack, folder, path);
+    redis = redisConnectUnix(path);
+    return redis == NULL || redis->err != 0 ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    redisFree(redis);
+    scratch_free(sound);
+    stack_stop(stack);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_sound_ledger_holds),
+        cmocka_unit_test(test_each_corruption_is_found),
+        cmocka_unit_test(test_a_database_that_is_not_ours),
+        cmocka_unit_test(test_the_cache),
+        cmocka_unit_test(test_no_cache_to_look_at),
+        cmocka_unit_test(test_the_server_only_adds),
+        cmocka_unit_test(test_looking_changes_nothing),
+        cmocka_unit_test(test_twice_at_once),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_half_way),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
