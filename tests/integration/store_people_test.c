@@ -109,7 +109,7 @@ static void test_users(void **state)
     const uint8_t other_hash[32] = {8};
     (void)state;
     arena_init(&arena);
-    wait_for(&w, users_find_answer(pool, first.key, first.request_hash, q));
+    wait_for(&w, users_find_answer(pool, NULL, first.key, first.request_hash, q));
     assert_false(q->found);
     wait_for(&w, users_create(pool, &first, q));
     assert_int_equal(q->outcome, PG_OK);
@@ -122,10 +122,10 @@ static void test_users(void **state)
                                     "select count(*) from accounts where id in "
                                     "(select wallet from users where phone like '+2782%%')"),
                      1); /* all or nothing */
-    wait_for(&w, users_find_answer(pool, first.key, first.request_hash, q));
+    wait_for(&w, users_find_answer(pool, NULL, first.key, first.request_hash, q));
     assert_true(q->found && q->replayed && !q->key_reused && q->answer_status == 201);
     assert_true(slice_equal(q->answer_body, first.answer_body));
-    wait_for(&w, users_find_answer(pool, first.key, other_hash, q));
+    wait_for(&w, users_find_answer(pool, NULL, first.key, other_hash, q));
     assert_true(q->found && !q->replayed && q->key_reused);
     wait_for(&w, users_find_by_phone(pool, first.phone, q));
     assert_true(q->found && uuid_equal(&q->user.id, &first.id));
@@ -162,17 +162,24 @@ static void test_sign_ins_and_second_factors(void **state)
     struct users_question *q = &w.users;
     const struct uuid user = {{0x51, 1}};
     const struct uuid stranger = {{0x51, 9}};
+    const uint8_t hash[32] = {7};
     const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE] = "12345678901234567890";
     struct users_new_sign_in sign_ins[] = {new_sign_in(1, -1), new_sign_in(2, 100),
                                            new_sign_in(3, 100), new_sign_in(4, 101)};
     (void)state;
     arena_init(&arena);
-    wait_for(&w, users_enable_totp(pool, &user, 99, q));
+    const struct users_answer none = {{NULL, 0}, hash, 0, {NULL, 0}};
+    const struct users_answer enabled = {SLICE("totp-key"), hash, 200, SLICE("{}")};
+    wait_for(&w, users_enable_totp(pool, &user, 99, &none, q));
     assert_false(q->found); /* there is no secret yet */
     wait_for(&w, users_set_totp(pool, &user, secret, q));
     assert_true(q->found && !q->user.totp_enabled);
-    wait_for(&w, users_enable_totp(pool, &user, 99, q));
+    wait_for(&w, users_enable_totp(pool, &user, 99, &enabled, q));
     assert_true(q->found && q->user.totp_enabled);
+    wait_for(&w, users_find_answer(pool, &user, enabled.key, hash, q));
+    assert_true(q->replayed && q->answer_status == 200);
+    wait_for(&w, users_find_answer(pool, NULL, enabled.key, hash, q));
+    assert_false(q->found); /* another caller's key */
     wait_for(&w, users_set_totp(pool, &user, secret, q));
     assert_false(q->found); /* not over an enabled one */
     wait_for(&w, users_find_secrets(pool, &user, q));
@@ -182,7 +189,7 @@ static void test_sign_ins_and_second_factors(void **state)
         wait_for(&w, users_add_sign_in(pool, &sign_ins[i], q));
         assert_int_equal(q->found, i != 2); /* a code counts once */
     }
-    wait_for(&w, users_list_sign_ins(pool, &user, q));
+    wait_for(&w, users_list_sign_ins(pool, &user, NULL, 100, q));
     assert_int_equal(q->sign_in_count, 3);
     assert_true(uuid_equal(&q->sign_ins[0].id, &sign_ins[3].id)); /* newest first */
     wait_for(&w, users_revoke_sign_in(pool, &stranger, &sign_ins[0].id, q));
@@ -190,10 +197,12 @@ static void test_sign_ins_and_second_factors(void **state)
     wait_for(&w, users_revoke_sign_in(pool, &user, &sign_ins[0].id, q));
     assert_true(q->found && q->token_hash_count == 1);
     assert_memory_equal(q->token_hashes[0], sign_ins[0].token_hash, 32);
-    wait_for(&w, users_set_password(pool, &user, &sign_ins[3].id, "$argon2id$y", q));
+    const struct users_new_password password = {
+        user, sign_ins[3].id, "$argon2id$y", {{NULL, 0}, hash, 0, {NULL, 0}}};
+    wait_for(&w, users_set_password(pool, &password, q));
     assert_int_equal(q->token_hash_count, 1); /* the other one that was still open */
     assert_memory_equal(q->token_hashes[0], sign_ins[1].token_hash, 32);
-    wait_for(&w, users_list_sign_ins(pool, &user, q));
+    wait_for(&w, users_list_sign_ins(pool, &user, NULL, 100, q));
     assert_int_equal(q->sign_in_count, 1);
     arena_release(&arena);
     pg_pool_free(pool);
@@ -228,18 +237,20 @@ static void test_wallets(void **state)
                            .label = SLICE("Savings"),
                            .currency = CURRENCY_ZAR,
                            .created_at = SOME_TIME};
+    const uint8_t hash[32] = {7};
+    const struct wallets_new request = {.wallet = &fresh, .request_hash = hash};
     (void)state;
     arena_init(&arena);
     for (int i = 0; i < 20; i++) {
         fresh.id = (struct uuid){{0x60, (uint8_t)i}};
-        wait_for_wallets(&w, wallets_create(pool, &fresh, q));
+        wait_for_wallets(&w, wallets_create(pool, &request, q));
         assert_int_equal(q->outcome, PG_OK);
         assert_int_equal(q->wallet_count, i < 19); /* with the first one 20 at most */
     }
-    wait_for_wallets(&w, wallets_list(pool, &user, q));
+    wait_for_wallets(&w, wallets_list(pool, &user, NULL, 100, q));
     assert_int_equal(q->wallet_count, 20);
-    assert_true(slice_equals(q->wallets[0].label, "Main"));
-    assert_true(slice_equals(q->wallets[19].label, "Savings"));
+    assert_true(slice_equals(q->wallets[0].label, "Savings")); /* newest first */
+    assert_true(slice_equals(q->wallets[19].label, "Main"));
     wait_for_wallets(&w, wallets_find(pool, &fresh.id, &user, q));
     assert_int_equal(q->wallet_count, 0); /* the one that found no room */
     fresh.id = (struct uuid){{0x60, 3}};
@@ -260,7 +271,7 @@ static void test_wallets(void **state)
     assert_true(q->outcome == PG_OK && q->wallet_count == 0 && q->transaction_count == 0);
     fresh.owner = stranger; /* found out when the question's transaction commits */
     fresh.id = (struct uuid){{0x61}};
-    wait_for_wallets(&w, wallets_create(pool, &fresh, q));
+    wait_for_wallets(&w, wallets_create(pool, &request, q));
     assert_int_equal(q->outcome, PG_REFUSED);
     arena_release(&arena);
     pg_pool_free(pool);
