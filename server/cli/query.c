@@ -60,7 +60,7 @@ static void format_id(const char *text, const char *prefix, char out[CELL_MAX])
         unsigned digit = *text >= 'a' ? (unsigned)(*text - 'a' + 10) : (unsigned)(*text - '0');
         if (*text == '-')
             continue;
-        id.bytes[digits / 2] = (uint8_t)(id.bytes[digits / 2] << 4 | digit);
+        id.bytes[digits / 2] = (uint8_t)((unsigned)id.bytes[digits / 2] << 4 | digit);
         digits++;
     }
     uuid_format(&id, prefix, formatted);

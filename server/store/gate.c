@@ -396,6 +396,7 @@ static bool ask_redis(struct gate_question *question)
 {
     const struct gate_rate *rates[LIMITS];
     struct words words = {.count = 0};
+    assert(question->gate != NULL);
     arena_init(&words.arena);
     choose_rates(question, rates);
     if (question->has_value)
