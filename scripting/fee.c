@@ -34,7 +34,12 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
     decision->total = 0;
     decision->reason[0] = '\0';
     if (rule == NULL) {
-        fail(decision, "no rule applies", NULL);
+        char code[4];
+        currency_text(facts->currency, code);
+        decision->outcome = FEE_FAILED;
+        snprintf(decision->reason, sizeof decision->reason,
+                 "no rule applies to: %.15s, %s, tier %d, between %s wallets", facts->kind, code,
+                 facts->tier, facts->own ? "own" : "different owners'");
         return;
     }
     if (!fee_rule_amount(rule, facts->amount, &fee)) {

@@ -198,9 +198,35 @@ static void find_key(struct slice source, struct slice key, int *line, int *colu
     *line = *column = 0;
 }
 
+/* `posting.lanes =`, written out: where a table is filled bit by bit. False: nowhere. */
+static bool find_assignment(struct slice source, const char *path, int *line, int *column)
+{
+    struct walk walk = {.source = source, .line = 1};
+    size_t length = strlen(path);
+    size_t last = (size_t)(strrchr(path, '.') + 1 - path);
+    while (more(&walk)) {
+        struct slice word;
+        if (skip(&walk))
+            continue;
+        bool here = is_word(peek(&walk, 0)) && source.length - walk.at > length &&
+                    memcmp(source.at + walk.at, path, length) == 0;
+        for (size_t i = 0; here && i < last; i++)
+            step(&walk);
+        *line = walk.line;
+        *column = (int)(walk.at - walk.line_began) + 1;
+        if (!is_word(peek(&walk, 0)))
+            step(&walk);
+        else if (take_key(&walk, &word) && here && word.length == length - last)
+            return true;
+    }
+    return false;
+}
+
 void locate_path(struct slice source, const char *path, int *line, int *column)
 {
     struct trail trail = {.count = 0};
+    if (strchr(path, '.') != NULL && find_assignment(source, path, line, column))
+        return;
     split(path, &trail);
     walk_trail(source, &trail);
     *line = trail.line;

@@ -56,7 +56,7 @@ enum flow_verdict movement_report(struct call *call, struct movement *movement)
     case POSTING_KEY_REUSED:
         return call_refuse(call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
     case POSTING_RULE_FAILED:
-        return call_refuse(call, PROBLEM_RULE_FAILED, NULL);
+        return call_refuse(call, PROBLEM_RULE_FAILED, movement->answer.at);
     case POSTING_EXPIRED:
         return call_refuse(call, PROBLEM_OVERLOADED, NULL);
     case POSTING_UNAVAILABLE:

@@ -260,7 +260,7 @@ static const char status_sql[] =
     "select distinct on (server, slot) server, slot \"worker:number\", at \"at:time\", "
     "case when accepted then 'serves the newest rules' "
     "else 'REFUSED the newest, serves older ones' end as state, "
-    "'sha256:' || encode(hash, 'hex') as bundle, findings "
+    "'sha256:' || encode(hash, 'hex') as bundle, rtrim(findings, E'\\n') as findings "
     "from rule_loads order by server, slot, id desc";
 
 static int status(const struct cli *cli)

@@ -241,6 +241,8 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
     refuse_or_not(&d);
     if (d.failed) {
         ink->outcome = POSTING_RULE_FAILED;
+        key->answer = arena_copy(
+            ink->arena, slice_of(d.terms->bundle == NULL ? "no rules are loaded" : d.fee.reason));
         return true;
     }
     ink->outcome = POSTING_ANSWERED;

@@ -37,6 +37,7 @@ struct posting_queue {
     double rate; /* orders answered per second, smoothed */
     int64_t rate_from;
     int answered;
+    int64_t rule_failure_told;    /* monotonic us */
     struct posting_order **taken; /* batch_max places */
 };
 
@@ -223,9 +224,21 @@ static void submit_again(struct posting_queue *queue, struct batch *batch)
     *end = batch;
 }
 
-static void count_outcomes(const struct batch *batch)
+/* Once a second at most: a broken rule fails every order. */
+static void tell_rule_failure(struct posting_queue *queue, struct slice why)
+{
+    int64_t now = clock_monotonic();
+    if (now - queue->rule_failure_told < CLOCK_SECOND)
+        return;
+    queue->rule_failure_told = now;
+    log_message(LOG_WARN, "rule_failed", "%.*s", (int)why.length, why.at == NULL ? "" : why.at);
+}
+
+static void count_outcomes(struct posting_queue *queue, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
+        if (batch->verdicts[i].outcome == POSTING_RULE_FAILED)
+            tell_rule_failure(queue, batch->verdicts[i].body);
         metrics_add(metrics.outcomes[batch->verdicts[i].outcome], 1);
         metrics_add(metrics.replayed, batch->verdicts[i].replayed);
         if (batch->verdicts[i].outcome == POSTING_POISONED)
@@ -380,7 +393,7 @@ static void batch_ended(void *owner, struct lane *lane, struct batch *batch, enu
     queue->in_flight -= (int)batch->count;
     switch (end) {
     case LANE_DURABLE:
-        count_outcomes(batch);
+        count_outcomes(queue, batch);
         measure_rate(queue, (int)batch->count);
         batch_answer(batch);
         batch_free(batch);

@@ -67,7 +67,7 @@ struct posting_order {
     /* answered */
     enum posting_outcome outcome;
     int status;          /* of POSTING_ANSWERED */
-    struct slice body;   /* valid only inside `done`: copy it */
+    struct slice body;   /* valid only inside `done`: copy it. Of RULE_FAILED: why, for people */
     bool replayed;       /* the answer is an earlier one */
     uint32_t batch_size; /* how many shared its batch */
 

@@ -41,7 +41,7 @@ const char gate_function_source[] =
     "        string.format('%.0f', math.floor((item[2] - now) / 1000) + 1))\n"
     "    end\n"
     "  end\n"
-    "  if left < 0 then left = 0 end\n"
+    "  if left < 0 or worst > 0 then left = 0 end\n"
     "  return {value, worst > 0 and 1 or 0, string.format('%.0f', worst), left, which}\n"
     "end\n"
     "redis.register_function('moolah_gate_1', gate)\n";

@@ -310,6 +310,26 @@ static void test_guessing_burns_the_ip_only(void **state)
     gate_free(gate);
 }
 
+/* Whose limit it was, and that nothing is left of it, whatever the others have left. */
+static void test_a_user_past_the_limit_has_nothing_left(void **state)
+{
+    struct gate *gate = open_gate();
+    char token[GATE_TOKEN_MAX];
+    uint8_t hash[32];
+    struct question q;
+    int asked = 0;
+    (void)state;
+    sign_in(60, token, hash);
+    do {
+        assert_true(asked < 100000);
+        set_question(&q, token, (uint8_t)(30 + asked++ % 100)); /* from many addresses */
+    } while (finish(gate, &q) == GATE_ALLOWED);
+    assert_int_equal(q.gate.answer.verdict, GATE_LIMITED);
+    assert_string_equal(q.gate.answer.policy, "user");
+    assert_int_equal(q.gate.answer.remaining, 0);
+    gate_free(gate);
+}
+
 static void test_sign_ins_are_counted_by_phone(void **state)
 {
     struct gate *gate = open_gate();
@@ -608,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_the_function_decides_as_the_model),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_guessing_burns_the_ip_only),
+        cmocka_unit_test(test_a_user_past_the_limit_has_nothing_left),
         cmocka_unit_test(test_sign_ins_are_counted_by_phone),
         cmocka_unit_test(test_questions_at_once),
         cmocka_unit_test(test_slow_or_gone),

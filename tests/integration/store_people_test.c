@@ -317,8 +317,13 @@ static void test_rule_loads_are_swept(void **state)
 {
     struct pg_pool *pool = open_pool(1);
     const uint8_t hash[32] = {5};
-    struct upkeep_rule_load load = {
-        .server = "127.0.0.1:1", .slot = 1, .accepted = true, .hash = hash, .files = SLICE("{}")};
+    bool failed = false;
+    struct upkeep_rule_load load = {.server = "127.0.0.1:1",
+                                    .slot = 1,
+                                    .accepted = true,
+                                    .hash = hash,
+                                    .files = SLICE("{}"),
+                                    .failed = &failed};
     char text[16];
     (void)state;
     for (int i = 0; i < 110; i++) {
@@ -326,6 +331,7 @@ static void test_rule_loads_are_swept(void **state)
         load.findings = slice_of(text);
         assert_true(upkeep_note_rules(pool, &load));
         assert_true(scratch_await(loop, are_noted, text));
+        assert_false(failed);
     }
     assert_in_range(scratch_number(scratch, "select count(*) from rule_loads"), 100, 101);
     assert_int_equal(scratch_number(scratch, "select count(*) from rule_bundles"), 1);

@@ -25,7 +25,8 @@ struct client {
     bool open;
     bool goaway;
     int in_flight;
-    char *output; /* bytes TLS has not taken yet */
+    struct client_call *calls; /* those in flight */
+    char *output;              /* bytes TLS has not taken yet */
     size_t output_length;
 };
 
@@ -87,14 +88,22 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+static void end_call(struct client *client, struct client_call *call)
+{
+    struct client_call **link = &client->calls;
+    while (*link != call)
+        link = &(*link)->next;
+    *link = call->next;
+    client->in_flight--;
+    call->ended_us = now_us();
+}
+
 static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user)
 {
-    struct client *client = user;
     struct client_call *call = call_of(session, stream);
     if (call == NULL)
         return 0;
-    client->in_flight--;
-    call->ended_us = now_us();
+    end_call(user, call);
     call->reset = code;
     call->done = code == NGHTTP2_NO_ERROR && call->status != 0;
     call->lost = !call->done;
@@ -149,6 +158,8 @@ static void start_session(struct client *client)
     nghttp2_submit_settings(client->session, 0, settings, 2);
 }
 
+static void flush(struct client *client);
+
 struct client *client_open(int port, const char *ca_file)
 {
     struct client *client = calloc(1, sizeof *client);
@@ -159,24 +170,22 @@ struct client *client_open(int port, const char *ca_file)
     }
     start_session(client);
     client->open = true;
+    flush(client); /* the server doesn't wait for ever for our greeting */
     return client;
 }
 
-/* Calls that still wait hear that they're lost through on_close, when the session goes. */
+/* Those whose HEADERS never left have no stream that could tell. */
 static void lose(struct client *client)
 {
     if (!client->open)
         return;
     client->open = false;
     nghttp2_session_terminate_session(client->session, NGHTTP2_NO_ERROR);
-    for (int32_t stream = 1; client->in_flight > 0; stream += 2) {
-        struct client_call *call = call_of(client->session, stream);
-        if (call == NULL)
-            continue;
-        nghttp2_session_set_stream_user_data(client->session, stream, NULL);
+    while (client->calls != NULL) {
+        struct client_call *call = client->calls;
+        nghttp2_session_set_stream_user_data(client->session, call->stream, NULL);
         call->lost = true;
-        call->ended_us = now_us();
-        client->in_flight--;
+        end_call(client, call);
     }
 }
 
@@ -295,6 +304,9 @@ bool client_begin(struct client *client, struct client_call *call)
         call->lost = true;
         return false;
     }
+    call->stream = stream;
+    call->next = client->calls;
+    client->calls = call;
     client->in_flight++;
     flush(client);
     return true;

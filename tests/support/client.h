@@ -39,6 +39,8 @@ struct client_call {
     int64_t began_us;
     int64_t ended_us; /* monotonic */
     size_t body_sent;
+    int32_t stream;
+    struct client_call *next;
 };
 
 /* Connect to 127.0.0.1:port, trusting `ca_file` for "localhost". NULL when it doesn't come about

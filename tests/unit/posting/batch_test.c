@@ -273,6 +273,7 @@ static void test_without_rules_nothing_moves(void **state)
     accounts[2] = wallet(0, 5000);
     struct batch *batch = decided(list, 1, accounts, &terms);
     assert_int_equal(batch->verdicts[0].outcome, POSTING_RULE_FAILED);
+    assert_true(slice_equals(batch->verdicts[0].body, "no rules are loaded"));
     assert_int_equal(batch->writing.key_count, 0); /* not remembered: it may come about later */
     batch_free(batch);
 }

@@ -97,13 +97,14 @@ static void test_no_rule(void **state)
     struct fee_decision decision = price(10000, 3, false);
     struct fee_facts facts = {"transfer", 1, currency_parse(SLICE("USD")), 0, true};
 
-    refused(&decision, "no rule applies");
+    refused(&decision,
+            "no rule applies to: transfer, ZAR, tier 3, between different owners' wallets");
     fee_price(bundle, &facts, &decision);
-    refused(&decision, "no rule applies");
+    refused(&decision, "no rule applies to: transfer, USD, tier 0, between own wallets");
     facts.currency = CURRENCY_ZAR;
     facts.kind = "transfers";
     fee_price(bundle, &facts, &decision);
-    refused(&decision, "no rule applies");
+    refused(&decision, "no rule applies to: transfers, ZAR, tier 0, between own wallets");
 }
 
 static void test_a_fee_above_the_amount(void **state)
