@@ -25,7 +25,8 @@ create table accounts (
     held     bigint   not null default 0 check (held >= 0),
     floor    bigint   not null default 0, -- posted - held never goes below
     version  bigint   not null default 0 check (version >= 0), -- counts its postings
-    constraint accounts_floor check (posted - held >= floor)
+    constraint accounts_floor check (posted - held >= floor),
+    constraint accounts_debt check (floor >= 0 or kind = 3) -- settlement alone may owe
 ) with (fillfactor = 60);
 
 -- A set of postings that sums to zero. The id is a UUIDv7: its order is time's, so months are ranges of it.
@@ -140,7 +141,8 @@ $$;
 revoke all on function make_partitions(timestamptz, integer) from public;
 
 grant usage on schema public to moolah_server;
-grant select, insert on accounts, transactions, postings, idempotency to moolah_server;
+grant select, insert on transactions, postings, idempotency to moolah_server;
+grant select, insert (id, kind, currency, owner, floor) on accounts to moolah_server; -- born empty
 grant update (status, tier, posted, held, version) on accounts to moolah_server;
 grant execute on function make_partitions(timestamptz, integer) to moolah_server;
 

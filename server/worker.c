@@ -19,6 +19,7 @@
 #include "posting/posting.h"
 #include "rule_keeper.h"
 #include "store/gate.h"
+#include "store/ledger_rows.h"
 #include "store/pg_pool.h"
 #include "store/upkeep.h"
 #include "store/users.h"
@@ -103,15 +104,17 @@ static bool make_store(struct worker *w)
     const struct gate_settings gate = gate_settings_of(c);
     gather_statements(w);
     const struct pg_pool_settings pool = {
-        .connection = {.conninfo = c->database,
-                       .application_name = "moolahd",
-                       .statements = w->statements,
-                       /* plans along the indexes, whatever the statistics of young tables say */
-                       .setup = "set jit = off;set plan_cache_mode = force_generic_plan;"
-                                "set enable_seqscan = off;set enable_hashjoin = off;"
-                                "set enable_mergejoin = off;set statement_timeout = '5s'",
-                       .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
-                       .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
+        .connection =
+            {.conninfo = c->database,
+             .application_name = "moolahd",
+             .statements = w->statements,
+             /* plans along the indexes, whatever the statistics of young tables say */
+             .setup =
+                 "set jit = off;set plan_cache_mode = force_generic_plan;"
+                 "set enable_seqscan = off;set enable_hashjoin = off;"
+                 "set enable_mergejoin = off;set statement_timeout = '5s';" LEDGER_ROWS_DURABLE,
+             .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
+             .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
         .connections = (int)c->pool_connections,
         .queue_max = 4096,
         .pipeline_max = 64,

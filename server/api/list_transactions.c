@@ -139,9 +139,15 @@ static enum flow_verdict report(struct flow *flow)
     struct json_writer *writer = paging_begin(&op->call, &op->page);
     for (size_t i = 0; i < count; i++)
         receipt_write_line(writer, &question->transactions[i]);
+    size_t found = question->transaction_count;
     if (count > 0)
         last = cursor_position(question->transactions[count - 1].version);
-    paging_end(&op->call, &op->page, question->transaction_count, &last);
+    if (found == count && question->scanned_to > 0) { /* a filter looks at so many lines for a page:
+                                                         there may be more further back */
+        last = cursor_position(question->scanned_to);
+        found = (size_t)op->page.limit + 1;
+    }
+    paging_end(&op->call, &op->page, found, &last);
     return call_answer(&op->call, 200, &op->page.body);
 }
 

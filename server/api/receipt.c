@@ -125,8 +125,6 @@ static void write_receipt(const struct posting_order *order, const struct postin
                           struct bytes *body)
 {
     struct json_writer writer;
-    bool deposit = order->kind == TRANSACTION_DEPOSIT;
-    const struct account *own = deposit ? &d->to_after : &d->from_after;
     const struct wallets_transaction t = {
         .id = d->transaction,
         .kind = (int)order->kind,
@@ -142,7 +140,8 @@ static void write_receipt(const struct posting_order *order, const struct postin
     json_write_init(&writer, body);
     json_write_object(&writer);
     write_common(&writer, &t);
-    write_balance(&writer, "balance", own->posted, own->held);
+    if (order->kind == TRANSACTION_TRANSFER) /* a partner learns nothing of a customer's balance */
+        write_balance(&writer, "balance", d->from_after.posted, d->from_after.held);
     if (d->fee != NULL) {
         write_pricing_head(&writer, d->bundle);
         write_fee_lines(&writer, d->fee);

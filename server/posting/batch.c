@@ -141,7 +141,9 @@ static void follow(struct batch *batch, size_t place)
 
     assert(leader < place);
     if (!same_request(key, batch->orders[place])) {
-        verdict->outcome = POSTING_KEY_REUSED;
+        /* a leader that isn't remembered leaves the key free: ask again */
+        verdict->outcome =
+            first->outcome == POSTING_ANSWERED ? POSTING_KEY_REUSED : POSTING_EXPIRED;
         return;
     }
     *verdict = *first;

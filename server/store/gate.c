@@ -31,7 +31,9 @@ struct gate {
     struct redis *redis;
     struct pg_pool *pool;
     struct gate_settings settings;
-    struct limiter *limiter;       /* when Redis is down */
+    struct limiter *limiter; /* when Redis is down */
+    /* whose cell is where in it: nobody can choose keys that push another's out */
+    uint8_t secret[CRYPTO_HASH_SIZE];
     struct gate_question *looking; /* tokens being asked of PostgreSQL, one question each */
 };
 
@@ -172,7 +174,8 @@ static uint64_t local_key(const struct gate_question *question, int limit)
     uint8_t hash[CRYPTO_HASH_SIZE];
     uint64_t number;
     write_limit_key(question, limit, &key);
-    crypto_sha256(bytes_view(&key), hash);
+    crypto_hmac_sha256((struct slice){(const char *)question->gate->secret, CRYPTO_HASH_SIZE},
+                       bytes_view(&key), hash);
     memcpy(&number, hash, sizeof number);
     return number;
 }
@@ -324,8 +327,20 @@ static int64_t reply_number(const redisReply *reply)
 
 static bool is_gate_reply(const redisReply *reply)
 {
-    return reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 5 &&
-           reply->element[0]->type == REDIS_REPLY_STRING;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 5)
+        return false;
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type != REDIS_REPLY_STRING &&
+            (i == 0 || reply->element[i]->type != REDIS_REPLY_INTEGER))
+            return false;
+    return true;
+}
+
+/* No limit makes anybody wait for longer than it takes to fill up again. */
+static int64_t bounded(const struct gate_question *question, int64_t retry_us)
+{
+    int64_t most = (int64_t)question->answer.limit_window_s * CLOCK_SECOND;
+    return retry_us < 0 ? 0 : retry_us > most ? most : retry_us;
 }
 
 static void on_gate_reply(void *owner, const struct redisReply *reply)
@@ -336,11 +351,11 @@ static void on_gate_reply(void *owner, const struct redisReply *reply)
         return;
     }
     const redisReply *value = reply->element[0];
-    int which = (int)reply_number(reply->element[4]) - 1;
+    int64_t which = reply_number(reply->element[4]) - 1;
     if (which >= 0 && which < LIMITS)
-        describe_limit(question, which, (int)reply_number(reply->element[3]));
+        describe_limit(question, (int)which, (int)reply_number(reply->element[3]));
     if (reply_number(reply->element[1]) != 0) {
-        question->answer.retry_after_us = reply_number(reply->element[2]);
+        question->answer.retry_after_us = bounded(question, reply_number(reply->element[2]));
         finish(question, GATE_LIMITED);
     } else if (question->kind == GATE_NOBODY) {
         finish(question, GATE_ALLOWED);
@@ -524,6 +539,7 @@ struct gate *gate_new(struct ev_loop *loop, struct pg_pool *pool,
         return NULL;
     gate->pool = pool;
     gate->settings = *settings;
+    crypto_random(gate->secret, sizeof gate->secret);
     gate->limiter = limiter_new();
     gate->redis = redis_new(loop, &redis);
     if (gate->limiter == NULL || gate->redis == NULL) {

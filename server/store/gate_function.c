@@ -24,6 +24,7 @@ const char gate_function_source[] =
     "      local interval, tolerance = tonumber(args[2 * i - 1]), tonumber(args[2 * i])\n"
     "      local arrival = tonumber(redis.call('GET', key) or '0')\n"
     "      if arrival < now then arrival = now end\n"
+    "      if arrival > now + tolerance then arrival = now + tolerance end\n"
     "      local following = arrival + interval\n"
     "      local retry = following - tolerance - now\n"
     "      local rest = math.floor((tolerance - (following - now)) / interval)\n"

@@ -11,12 +11,13 @@
  * worker (stopped, or cut off): its locks are taken back after 5 s and the worker submits again.
  * Plans by primary key, whatever the statistics say: the tables start empty and the statements are
  * prepared once. */
-const char ledger_rows_setup[] = "set idle_in_transaction_session_timeout = '5s'; "
-                                 "set lock_timeout = 0; set statement_timeout = 0; "
-                                 "set jit = off; set plan_cache_mode = force_generic_plan; "
-                                 "set enable_seqscan = off; set enable_hashjoin = off; "
-                                 "set enable_mergejoin = off; set enable_bitmapscan = off; "
-                                 "set default_transaction_isolation = 'read committed'";
+const char ledger_rows_setup[] =
+    "set idle_in_transaction_session_timeout = '5s'; "
+    "set lock_timeout = 0; set statement_timeout = 0; "
+    "set jit = off; set plan_cache_mode = force_generic_plan; "
+    "set enable_seqscan = off; set enable_hashjoin = off; "
+    "set enable_mergejoin = off; set enable_bitmapscan = off; "
+    "set default_transaction_isolation = 'read committed'; " LEDGER_ROWS_DURABLE;
 
 static const struct pg_statement begin_batch = {"begin_batch", "begin"};
 static const struct pg_statement commit_batch = {"commit_batch", "commit"};

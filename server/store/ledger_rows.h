@@ -25,6 +25,13 @@ struct pg_rows;
 extern const struct pg_statement *const ledger_rows_statements[];
 extern const char ledger_rows_setup[];
 
+/* For a connection's setup: what is acknowledged is on disk, whatever was set for the role. A
+ * stronger setting (remote_apply) or a weaker wait for standbys (local) is the operators' choice.
+ */
+#define LEDGER_ROWS_DURABLE                                 \
+    "select set_config('synchronous_commit', 'on', false) " \
+    "where current_setting('synchronous_commit') = 'off'"
+
 extern const struct pg_statement ledger_rows_lock_accounts;
 extern const struct pg_statement ledger_rows_read_keys;
 extern const struct pg_statement ledger_rows_update_accounts;

@@ -20,6 +20,7 @@
 #define RETRY_MOST_S 4.0
 #define OLDEST_SERVER 7 /* FUNCTION LOAD */
 #define TICK_S 0.01
+#define ELEMENTS_MAX 64 /* of a reply; ours have 5 */
 #define CONNECT_TIMEOUT_US CLOCK_SECOND
 
 /* A question on its way. Answers come in order: a list from oldest to newest. */
@@ -199,6 +200,7 @@ static void start_connect(struct redis *redis)
         return;
     }
     redis->context->data = redis;
+    redis->context->c.reader->maxelements = ELEMENTS_MAX; /* it allocates before they come */
     redisLibevAttach(redis->loop, redis->context);
     redisAsyncSetConnectCallback(redis->context, on_connect);
     redisAsyncSetDisconnectCallback(redis->context, on_disconnect);

@@ -68,7 +68,8 @@ static const struct pg_statement set_password = {
     "created_at) select id, $4::text, $5::bytea, $6::smallint, $7::bytea, now() from changed "
     "where $4::text is not null) "
     "update sign_ins set revoked_at = now() from changed where user_id = changed.id "
-    "and sign_ins.id <> $3::uuid and revoked_at is null returning token_hash"};
+    "and sign_ins.id <> $3::uuid and revoked_at is null and expires_at > now() "
+    "returning token_hash"};
 static const struct pg_statement set_totp = {
     "users_set_totp", "update users set totp_secret = $2::bytea, totp_last_step = -1 "
                       "where id = $1::uuid and not totp_enabled returning " USER_COLUMNS};

@@ -11,14 +11,13 @@
 #include "store/pg_rows.h"
 #include "store/verify.h"
 
-/* Of a deposit the receiver's balance was told, of everything else the payer's. */
+/* The payer was told the own balance; a deposit's partner nobody's. */
 #define OPEN                                                                                \
     "declare answers no scroll cursor for select i.answer, t.id, t.kind, t.amount, t.fee, " \
     "t.currency, p.posted_after, p.held_after from idempotency i "                          \
     "join transactions t on t.id = i.transaction_id left join postings p "                  \
     "on p.transaction_id = t.id "                                                           \
-    "and p.account = case t.kind when 1 then t.to_account else t.from_account end "         \
-    "and p.version = case t.kind when 1 then t.to_version else t.from_version end "         \
+    "and p.account = t.from_account and p.version = t.from_version "                        \
     "where i.status between 200 and 299"
 #define NEXT "fetch 5000 from answers"
 #define CLOSE "close answers"
@@ -36,6 +35,19 @@ static bool says_number(const struct json *object, const char *name, int64_t wan
     return value != NULL && json_kind(value) == JSON_INTEGER && json_integer(value) == wanted;
 }
 
+static bool says_balance(const struct json *answer, const struct pg_rows *rows, int row)
+{
+    const struct json *balance = json_member(answer, "balance");
+    if (pg_rows_int(rows, row, 2) == TRANSACTION_DEPOSIT)
+        return balance == NULL;
+    if (balance == NULL || json_kind(balance) != JSON_OBJECT || pg_rows_is_null(rows, row, 6))
+        return false;
+    int64_t posted = pg_rows_int(rows, row, 6);
+    int64_t held = pg_rows_int(rows, row, 7);
+    return says_number(balance, "posted", posted) && says_number(balance, "held", held) &&
+           says_number(balance, "available", posted - held);
+}
+
 static bool is_true(const struct json *answer, const struct pg_rows *rows, int row)
 {
     const struct uuid id = pg_rows_uuid(rows, row, 1);
@@ -44,19 +56,13 @@ static bool is_true(const struct json *answer, const struct pg_rows *rows, int r
     char code[4];
     if (answer == NULL || json_kind(answer) != JSON_OBJECT)
         return false;
-    const struct json *balance = json_member(answer, "balance");
     uuid_format(&id, "tx_", id_text);
     currency_text((currency)pg_rows_int(rows, row, 5), code);
-    if (balance == NULL || json_kind(balance) != JSON_OBJECT || pg_rows_is_null(rows, row, 6))
-        return false;
-    int64_t posted = pg_rows_int(rows, row, 6);
-    int64_t held = pg_rows_int(rows, row, 7);
     return says_text(answer, "id", id_text) &&
            says_text(answer, "kind", transaction_kind_name(kind)) &&
            says_number(answer, "amount", pg_rows_int(rows, row, 3)) &&
            says_number(answer, "fee", pg_rows_int(rows, row, 4)) &&
-           says_text(answer, "currency", code) && says_number(balance, "posted", posted) &&
-           says_number(balance, "held", held) && says_number(balance, "available", posted - held);
+           says_text(answer, "currency", code) && says_balance(answer, rows, row);
 }
 
 static void look_at(const struct pg_rows *rows, struct verify_line *line)

@@ -38,7 +38,7 @@ static const struct pg_statement create = {
  * `scanned`, so that a filter that fits nothing ends, too. */
 static const struct pg_statement statement = {
     "wallets_statement",
-    "select l.* from wallets w left join lateral ("
+    "select l.*, a.version from wallets w join accounts a on a.id = w.id left join lateral ("
     "select t.id, t.kind, t.from_account, t.to_account, t.amount, t.fee, t.currency, t.note, "
     "t.reference, t.created_at, p.amount as change, p.version, p.posted_after, p.held_after "
     "from (select * from postings where account = w.id and version < $3::bigint "
@@ -67,7 +67,7 @@ static const struct pg_statement find_transaction = {
 const struct pg_statement *const wallets_statements[] = {
     &list, &find, &create, &statement, &find_transaction, NULL};
 
-#define SCANNED_WITH_FILTER 20000 /* lines a filter may look at for one page */
+#define SCANNED_WITH_FILTER 1000 /* lines a filter may look at for one page */
 #define POSTGRES_FIRST INT64_C(-210866803200000000)
 #define POSTGRES_LAST INT64_C(253402300799000000) /* year 9999 */
 
@@ -139,10 +139,20 @@ static struct wallets_transaction take_common(struct wallets_question *q,
     };
 }
 
+/* How far back the filter has looked: versions are gapless. */
+static void note_scanned(struct wallets_question *q, int64_t version)
+{
+    int64_t newest = q->before_version <= version ? q->before_version - 1 : version;
+    int64_t oldest = newest - q->scanned_most + 1;
+    q->scanned_to = oldest > 1 ? oldest : 0;
+}
+
 static void take_lines(struct wallets_question *q, const struct pg_rows *rows)
 {
     size_t count = (size_t)pg_rows_count(rows);
     q->wallet_count = count > 0; /* the wallet is the asker's */
+    if (count > 0)
+        note_scanned(q, pg_rows_int(rows, 0, 14));
     if (count == 1 && pg_rows_is_null(rows, 0, 0))
         count = 0; /* and has no lines */
     q->transactions = arena_array(q->arena, count, sizeof q->transactions[0]);
@@ -256,7 +266,9 @@ bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter
     pg_params_uuid(&params, uuid_is_nil(&filter->counterparty) ? NULL : &filter->counterparty);
     pg_params_text(&params, filter->reference);
     pg_params_integer(&params, filter->limit + 1);
-    pg_params_integer(&params, has_filter(filter) ? SCANNED_WITH_FILTER : filter->limit + 1);
+    q->before_version = filter->before_version;
+    q->scanned_most = has_filter(filter) ? SCANNED_WITH_FILTER : filter->limit + 1;
+    pg_params_integer(&params, q->scanned_most);
     return pg_pool_ask(pool, &statement, &params, on_lines, q);
 }
 

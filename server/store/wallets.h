@@ -65,6 +65,11 @@ struct wallets_question {
     size_t wallet_count;
     struct wallets_transaction *transactions;
     size_t transaction_count;
+    int64_t scanned_to; /* wallets_statement: older lines than this version weren't looked at; 0:
+                           all were */
+    /* wallets_statement's own */
+    int64_t before_version;
+    int scanned_most;
 };
 
 /* A user's, newest first, those before `before` (NULL: from the newest); one more than `limit` is

@@ -277,6 +277,55 @@ static void test_wallets(void **state)
     pg_pool_free(pool);
 }
 
+/* A filter looks at so many lines for a page and says how far it came: what fits nothing ends soon,
+ * and what lies far back is found by going on. */
+static void test_a_filter_says_how_far_it_looked(void **state)
+{
+    struct pg_pool *pool = open_pool(1);
+    struct arena arena;
+    struct wallets_waiting w = {.wallets = {.arena = &arena, .done = wallets_done}};
+    struct wallets_question *q = &w.wallets;
+    const struct uuid user = {{0x51, 1}};
+    struct wallets_filter filter = {.wallet = {{0x60, 4}},
+                                    .limit = 10,
+                                    .before_version = INT64_MAX,
+                                    .from = INT64_MIN,
+                                    .to = INT64_MAX,
+                                    .max_amount = INT64_MAX,
+                                    .reference = SLICE("long ago")};
+    int pages = 0;
+    size_t found = 0;
+    (void)state;
+    arena_init(&arena);
+    scratch_run(scratch,
+                "with ids as (select i, overlay(uuid_floor(now())::text placing "
+                "lpad(to_hex(i), 12, '0') from 25)::uuid id from generate_series(1, 2500) i), "
+                "w as (select '60040000-0000-0000-0000-000000000000'::uuid id), "
+                "t as (insert into transactions (id, kind, currency, amount, fee, from_account, "
+                "to_account, from_version, to_version, caller, reference, trace_id, created_at) "
+                "select ids.id, 1, 1, 1, 0, w.id, w.id, i, i, w.id, "
+                "case when i = 7 then 'long ago' end, '', now() from ids, w), "
+                "a as (update accounts set version = 2500, posted = 2500 from w "
+                "where accounts.id = w.id) "
+                "insert into postings select w.id, i, ids.id, 1, i, 0 from ids, w");
+    do {
+        wait_for_wallets(&w, wallets_statement(pool, &filter, &user, q));
+        assert_true(q->outcome == PG_OK && q->wallet_count == 1);
+        found += q->transaction_count;
+        pages++;
+        assert_true(q->scanned_to < filter.before_version);
+        filter.before_version = q->scanned_to;
+    } while (q->scanned_to > 0);
+    assert_int_equal(found, 1);
+    assert_int_equal(pages, 3);
+    filter.reference = (struct slice){NULL, 0};
+    filter.before_version = 11;
+    wait_for_wallets(&w, wallets_statement(pool, &filter, &user, q));
+    assert_true(q->transaction_count == 10 && q->scanned_to == 0);
+    arena_release(&arena);
+    pg_pool_free(pool);
+}
+
 /* ---- upkeep */
 
 static bool has_partitions(void *what)
@@ -364,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_sign_ins_and_second_factors),
         cmocka_unit_test(test_wallets),
+        cmocka_unit_test(test_a_filter_says_how_far_it_looked),
         cmocka_unit_test(test_partitions_wait_for_nobody),
         cmocka_unit_test(test_rule_loads_are_swept),
     };

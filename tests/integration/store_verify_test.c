@@ -110,8 +110,7 @@ static void make_ledger(struct scratch *scratch)
                 "(b(), 1, t(), 1000, 1000, 0), (f(), 1, t(), 50, 50, 0)",
                 (int)CURRENCY_ZAR, (int)CURRENCY_ZAR);
     remember(scratch, "d", &ids[4],
-             "\"kind\":\"deposit\",\"amount\":10000,\"fee\":0,\"currency\":\"ZAR\","
-             "\"balance\":{\"posted\":10000,\"held\":0,\"available\":10000}");
+             "\"kind\":\"deposit\",\"amount\":10000,\"fee\":0,\"currency\":\"ZAR\"");
     remember(scratch, "t", &ids[5],
              "\"kind\":\"transfer\",\"amount\":1000,\"fee\":50,\"currency\":\"ZAR\","
              "\"balance\":{\"posted\":8950,\"held\":0,\"available\":8950}");
@@ -160,7 +159,7 @@ static const struct corruption {
      "update accounts set posted = posted - 5 where id = s()",
      "2", "account", NULL},
     {"update accounts set version = 3 where id = b()", "2", "account", NULL},
-    {"update postings set posted_after = 7 where account = a() and version = 1", "27", "posting",
+    {"update postings set posted_after = 7 where account = a() and version = 1", "2", "posting",
      NULL},
     {"delete from accounts where id = f()", "12", "currency", NULL},
     {"alter table accounts drop constraint accounts_floor; "

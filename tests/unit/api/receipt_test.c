@@ -98,8 +98,7 @@ static void test_a_receipt(void **state)
     decision.from_after.id = account_system_id(ACCOUNT_SETTLEMENT, CURRENCY_ZAR, 3);
     decision.fee = NULL;
     assert_int_equal(receipt_render(&order.order, &decision, &body), 201);
-    expect_text(bytes_view(&body), HEAD("deposit", "0", "null") ",\"balance\":{\"posted\":10000,"
-                                                                "\"held\":0,\"available\":10000}}");
+    expect_text(bytes_view(&body), HEAD("deposit", "0", "null") "}"); /* nobody's balance */
     bytes_release(&body);
 }
 
