@@ -161,6 +161,12 @@ int64_t json_integer(const struct json *value)
     return yyjson_get_sint(inner(value));
 }
 
+struct slice json_number(const struct json *value)
+{
+    assert(json_kind(value) == JSON_NUMBER);
+    return (struct slice){yyjson_get_raw(inner(value)), yyjson_get_len(inner(value))};
+}
+
 bool json_bool(const struct json *value)
 {
     assert(json_kind(value) == JSON_BOOL);

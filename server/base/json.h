@@ -38,6 +38,7 @@ const struct json *json_parse(struct slice text, struct arena *arena, struct jso
 enum json_kind json_kind(const struct json *value);
 const char *json_kind_name(enum json_kind kind);    /* "an integer", "a string", ... for messages */
 int64_t json_integer(const struct json *value);     /* only of a JSON_INTEGER */
+struct slice json_number(const struct json *value); /* only of a JSON_NUMBER: its text as it is */
 bool json_bool(const struct json *value);           /* only of a JSON_BOOL */
 struct slice json_string(const struct json *value); /* only of a JSON_STRING */
 const struct json *json_member(const struct json *object, const char *key); /* NULL: absent */

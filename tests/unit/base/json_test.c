@@ -78,6 +78,8 @@ static void test_kinds(void **state)
 
         assert_non_null(value);
         assert_int_equal(json_kind(value), cases[i].kind);
+        if (json_kind(value) == JSON_NUMBER)
+            assert_true(slice_equals(json_number(value), cases[i].text));
         assert_true(strlen(json_kind_name(json_kind(value))) > 3);
     }
     assert_int_equal(json_integer(parse(SLICE("-9223372036854775808"))), INT64_MIN);

@@ -1,0 +1,260 @@
+#include "benchmarks/collect.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yyjson.h>
+
+#include "base/clock.h"
+#include "benchmarks/collect_figures.h"
+#include "version.h"
+
+#define LINE_MAX_BYTES (4 << 20)
+#define FORMAT 1
+
+static const char help[] =
+    "moolah-bench collect --runs RUNS.jsonl --notes NOTES --out RESULT.json [--quick]\n"
+    "\n"
+    "Makes a result file of what ci/bench has measured: RUNS has a line per run (moolah-bench run\n"
+    "--json), NOTES a line per fact:\n"
+    "  machine KEY VALUE    versions KEY VALUE    settings KEY VALUE    data KEY VALUE\n"
+    "  baseline NAME VALUE UNIT    guarantee PER_SECOND NAME    measure NAME VALUE\n"
+    "Runs named curve_... become the curve. Prints each figure as `name value unit`.\n";
+
+struct collect {
+    yyjson_mut_doc *doc;
+    yyjson_mut_val *root;
+    yyjson_mut_val *curve;
+    yyjson_mut_val *guarantees;
+    struct collect_figures result;
+    char *line;
+    const char *path;
+    int line_number;
+};
+
+static bool complain(const struct collect *c, const char *what)
+{
+    fprintf(stderr, "moolah-bench collect: %s:%d: %s\n", c->path, c->line_number, what);
+    return false;
+}
+
+static bool is_number(const char *text, double *number)
+{
+    char *end;
+    *number = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*number);
+}
+
+/* A number where it is one. */
+static void put(struct collect *c, yyjson_mut_val *object, const char *key, const char *text)
+{
+    double number;
+    yyjson_mut_val *name = yyjson_mut_strcpy(c->doc, key);
+    if (is_number(text, &number))
+        yyjson_mut_obj_put(object, name, yyjson_mut_real(c->doc, number));
+    else
+        yyjson_mut_obj_put(object, name, yyjson_mut_strcpy(c->doc, text));
+}
+
+/* ---- notes */
+
+static bool take_number(struct collect *c, const char *word, char *first, char *rest)
+{
+    yyjson_mut_doc *doc = c->doc;
+    double number;
+    if (strcmp(word, "measure") == 0) {
+        put(c, c->result.measures, first, rest);
+        return true;
+    }
+    if (strcmp(word, "guarantee") == 0) {
+        if (!is_number(first, &number))
+            return complain(c, "guarantee PER_SECOND NAME");
+        yyjson_mut_val *object = yyjson_mut_arr_add_obj(doc, c->guarantees);
+        yyjson_mut_obj_add_strcpy(doc, object, "name", rest);
+        yyjson_mut_obj_add_real(doc, object, "per_second", number);
+        return true;
+    }
+    const char *value = strsep(&rest, " ");
+    if (rest == NULL || !is_number(value, &number))
+        return complain(c, "baseline NAME VALUE UNIT");
+    yyjson_mut_val *object = yyjson_mut_arr_add_obj(doc, c->result.baselines);
+    yyjson_mut_obj_add_strcpy(doc, object, "name", first);
+    yyjson_mut_obj_add_real(doc, object, "value", number);
+    yyjson_mut_obj_add_strcpy(doc, object, "unit", rest);
+    return true;
+}
+
+static bool take_note(struct collect *c)
+{
+    char *rest = c->line;
+    const char *word = strsep(&rest, " ");
+    char *first = strsep(&rest, " ");
+    if (first == NULL || rest == NULL)
+        return complain(c, "a fact is WORD KEY VALUE");
+    if (strcmp(word, "baseline") == 0 || strcmp(word, "guarantee") == 0 ||
+        strcmp(word, "measure") == 0)
+        return take_number(c, word, first, rest);
+    yyjson_mut_val *object = yyjson_mut_obj_get(c->root, word);
+    if (!yyjson_mut_is_obj(object))
+        return complain(c, "begins with no word that is known");
+    put(c, object, first, rest);
+    return true;
+}
+
+/* ---- runs */
+
+/* An open loop's rate as a number; steps and ramps have none. */
+static double set_rate(struct collect *c, yyjson_mut_val *run)
+{
+    double rate = NAN;
+    const char *text = yyjson_mut_get_str(yyjson_mut_obj_get(run, "rate"));
+    bool fixed = text != NULL && is_number(text, &rate);
+    if (text == NULL)
+        return rate;
+    yyjson_mut_obj_put(run, yyjson_mut_str(c->doc, "rate"),
+                       fixed ? yyjson_mut_real(c->doc, rate) : yyjson_mut_null(c->doc));
+    if (!fixed)
+        yyjson_mut_obj_put(run, yyjson_mut_str(c->doc, "schedule"),
+                           yyjson_mut_strcpy(c->doc, text));
+    return rate;
+}
+
+static void copy_number(struct collect *c, yyjson_mut_val *from, yyjson_mut_val *to,
+                        const char *key)
+{
+    yyjson_mut_val *value = yyjson_mut_obj_get(from, key);
+    if (yyjson_mut_is_num(value))
+        yyjson_mut_obj_put(to, yyjson_mut_str(c->doc, key),
+                           yyjson_mut_real(c->doc, yyjson_mut_get_num(value)));
+}
+
+/* A closed loop offers what it gets: its point is the peak. */
+static void add_point(struct collect *c, yyjson_mut_val *run)
+{
+    yyjson_mut_val *point = yyjson_mut_arr_add_obj(c->doc, c->curve);
+    yyjson_mut_val *latency = yyjson_mut_obj_get(run, "latency_us");
+    copy_number(c, run, point, "offered");
+    copy_number(c, run, point, "throughput");
+    copy_number(c, latency, point, "p50");
+    copy_number(c, latency, point, "p99");
+    copy_number(c, run, point, "batch_mean");
+}
+
+static bool take_run(struct collect *c)
+{
+    yyjson_doc *read = yyjson_read(c->line, strlen(c->line), 0);
+    yyjson_mut_val *run =
+        read == NULL ? NULL : yyjson_val_mut_copy(c->doc, yyjson_doc_get_root(read));
+    yyjson_doc_free(read);
+    if (!yyjson_mut_is_obj(run))
+        return complain(c, "is no run's record");
+    set_rate(c, run);
+    const char *name = yyjson_mut_get_str(yyjson_mut_obj_get(run, "name"));
+    const char *audit = yyjson_mut_get_str(yyjson_mut_obj_get(run, "audit"));
+    if (name == NULL || audit == NULL)
+        return complain(c, "is a record without name or audit");
+    yyjson_mut_arr_append(c->result.runs, run);
+    if (strncmp(name, "curve_", 6) == 0 && strcmp(audit, "failed") != 0)
+        add_point(c, run);
+    return true;
+}
+
+static bool read_lines(struct collect *c, const char *path, bool (*take)(struct collect *c))
+{
+    FILE *file = fopen(path, "re");
+    bool good = file != NULL;
+    c->path = path;
+    c->line_number = 0;
+    if (file == NULL)
+        return complain(c, strerror(errno));
+    while (good && fgets(c->line, LINE_MAX_BYTES, file) != NULL) {
+        c->line_number++;
+        c->line[strcspn(c->line, "\n")] = '\0';
+        good = c->line[0] == '\0' || take(c);
+    }
+    fclose(file);
+    return good;
+}
+
+/* ---- the result */
+
+static bool set_up(struct collect *c, bool quick)
+{
+    static const char *const objects[] = {"machine", "versions", "settings", "data"};
+    char at[CLOCK_TEXT_MAX];
+    c->line = malloc(LINE_MAX_BYTES);
+    c->doc = yyjson_mut_doc_new(NULL);
+    if (c->line == NULL || c->doc == NULL)
+        return false;
+    c->root = yyjson_mut_obj(c->doc);
+    yyjson_mut_doc_set_root(c->doc, c->root);
+    clock_format(clock_now(), at);
+    yyjson_mut_obj_add_int(c->doc, c->root, "format", FORMAT);
+    yyjson_mut_obj_add_strcpy(c->doc, c->root, "at", at);
+    yyjson_mut_obj_add_str(c->doc, c->root, "commit", MOOLAH_VERSION);
+    yyjson_mut_obj_add_bool(c->doc, c->root, "quick", quick);
+    for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
+        yyjson_mut_obj_add_obj(c->doc, c->root, objects[i]);
+    c->result.doc = c->doc;
+    c->result.runs = yyjson_mut_obj_add_arr(c->doc, c->root, "runs");
+    c->curve = yyjson_mut_obj_add_arr(c->doc, c->root, "curve");
+    c->guarantees = yyjson_mut_obj_add_arr(c->doc, c->root, "guarantees");
+    c->result.baselines = yyjson_mut_obj_add_arr(c->doc, c->root, "baselines");
+    c->result.figures = yyjson_mut_obj_add_arr(c->doc, c->root, "figures");
+    c->result.measures = yyjson_mut_obj_add_obj(c->doc, c->root, "measures");
+    return c->result.measures != NULL;
+}
+
+static bool write_result(const struct collect *c, const char *path)
+{
+    yyjson_write_err error;
+    if (yyjson_mut_write_file(path, c->doc, YYJSON_WRITE_PRETTY, NULL, &error))
+        return true;
+    fprintf(stderr, "moolah-bench collect: %s: %s\n", path, error.msg);
+    return false;
+}
+
+static int misunderstood(void)
+{
+    fputs(help, stderr);
+    return 2;
+}
+
+int collect_main(int argc, char **argv)
+{
+    const char *runs = NULL;
+    const char *notes = NULL;
+    const char *out = NULL;
+    bool quick = false;
+    for (int i = 1; i < argc; i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return fputs(help, stdout) < 0;
+        if (strcmp(argv[i], "--quick") == 0)
+            quick = true;
+        else if (next == NULL || strncmp(argv[i], "--", 2) != 0)
+            return misunderstood();
+        else if (strcmp(argv[i], "--runs") == 0)
+            runs = argv[++i];
+        else if (strcmp(argv[i], "--notes") == 0)
+            notes = argv[++i];
+        else if (strcmp(argv[i], "--out") == 0)
+            out = argv[++i];
+        else
+            return misunderstood();
+    }
+    if (runs == NULL || notes == NULL || out == NULL)
+        return misunderstood();
+    struct collect c = {0};
+    bool good =
+        set_up(&c, quick) && read_lines(&c, notes, take_note) && read_lines(&c, runs, take_run);
+    if (good) {
+        collect_figures(&c.result);
+        good = write_result(&c, out);
+    }
+    yyjson_mut_doc_free(c.doc);
+    free(c.line);
+    return good ? 0 : 1;
+}

@@ -1,0 +1,253 @@
+#include "benchmarks/run_record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/json.h"
+
+static const struct {
+    const char *name;
+    double part;
+} percentiles[] = {{"p50", 0.5},     {"p90", 0.9},       {"p99", 0.99},
+                   {"p99.9", 0.999}, {"p99.99", 0.9999}, {"max", 1}};
+
+#define PERCENTILES (sizeof percentiles / sizeof percentiles[0])
+
+static double throughput(const struct load *load)
+{
+    return (double)load->ok / load->measured;
+}
+
+static double cpu_us(const struct run_record *record, enum site_part part)
+{
+    return record->load->ok == 0 ? 0 : record->cpu[part] * 1e6 / (double)record->load->ok;
+}
+
+static void print_latency(const char *name, const struct histogram *histogram)
+{
+    for (size_t i = 0; i < PERCENTILES; i++)
+        printf("%s_%s %lld us\n", name, percentiles[i].name,
+               (long long)histogram_at(histogram, percentiles[i].part));
+}
+
+void run_record_print(const struct run_record *record, bool passed)
+{
+    const struct load *load = record->load;
+    if (passed)
+        printf("%s_throughput %.1f 1/s\n", record->name, throughput(load));
+    print_latency("latency", &load->latency);
+    print_latency("service", &load->service);
+    for (int part = 0; part < SITE_PARTS; part++)
+        printf("cpu_%s %.1f us/request\n", site_part_name((enum site_part)part),
+               cpu_us(record, (enum site_part)part));
+    printf("cpu_bench %.1f us/request\n",
+           load->ok == 0 ? 0 : load->busy * load->measured * 1e6 / (double)load->ok);
+    printf("batch_mean %.1f orders\n", record->batch_mean);
+    printf("bench_busy %.2f share\nbench_behind_at_most %lld us\n", load->busy,
+           (long long)load->lag_most);
+    for (int status = 0; status < LOAD_STATUSES; status++)
+        if (load->statuses[status] > 0)
+            printf("status_%d %llu answers\n", status, (unsigned long long)load->statuses[status]);
+    if (load->lost + load->wrong + load->retry_after_missing > 0)
+        printf("lost %llu calls\nwrong_status %llu calls\nrefused_without_retry_after %llu calls\n",
+               (unsigned long long)load->lost, (unsigned long long)load->wrong,
+               (unsigned long long)load->retry_after_missing);
+    if (record->audit != NULL)
+        printf("audit %s: %llu keys, %llu acknowledged, %llu refused, %llu unknown for a while, "
+               "%llu replayed\n",
+               record->audit->faults == 0 ? "passed" : "FAILED",
+               (unsigned long long)record->audit->keyed,
+               (unsigned long long)record->audit->acknowledged,
+               (unsigned long long)record->audit->refused,
+               (unsigned long long)record->audit->unknown,
+               (unsigned long long)record->audit->replayed);
+}
+
+/* ---- JSON */
+
+static void write_number(struct json_writer *writer, const char *key, double number)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.3f", number);
+    if (key != NULL)
+        json_write_key(writer, key);
+    json_write_raw(writer, slice_of(text));
+}
+
+static void write_count(struct json_writer *writer, const char *key, uint64_t count)
+{
+    json_write_key(writer, key);
+    json_write_int(writer, (int64_t)count);
+}
+
+static void write_text(struct json_writer *writer, const char *key, const char *text)
+{
+    json_write_key(writer, key);
+    json_write_text(writer, text);
+}
+
+static void write_latency(struct json_writer *writer, const char *key,
+                          const struct histogram *histogram)
+{
+    json_write_key(writer, key);
+    json_write_object(writer);
+    write_number(writer, "mean", histogram_mean(histogram));
+    for (size_t i = 0; i < PERCENTILES; i++)
+        write_count(writer, percentiles[i].name,
+                    (uint64_t)histogram_at(histogram, percentiles[i].part));
+    json_write_object_end(writer);
+}
+
+static void write_spectrum(struct json_writer *writer, const struct histogram *histogram)
+{
+    static const double parts[] = {0,    0.1,   0.25,  0.5,    0.75,   0.9,     0.95, 0.975,
+                                   0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999, 1};
+    json_write_key(writer, "spectrum");
+    json_write_array(writer);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.6g", parts[i]);
+        json_write_array(writer);
+        json_write_raw(writer, slice_of(text));
+        json_write_int(writer, histogram_at(histogram, parts[i]));
+        json_write_array_end(writer);
+    }
+    json_write_array_end(writer);
+}
+
+static void write_series(struct json_writer *writer, const struct load *load)
+{
+    json_write_key(writer, "series");
+    json_write_array(writer);
+    for (int i = 0; i < load->second_count; i++) {
+        const struct load_second *second = &load->seconds[i];
+        json_write_object(writer);
+        write_number(writer, "t", i + 1);
+        write_count(writer, "offered", second->offered);
+        write_count(writer, "ok", second->ok);
+        write_count(writer, "refused", second->refused);
+        write_count(writer, "failed", second->failed);
+        write_count(writer, "p50", second->p50);
+        write_count(writer, "p99", second->p99);
+        json_write_object_end(writer);
+    }
+    json_write_array_end(writer);
+}
+
+static void write_statuses(struct json_writer *writer, const struct load *load)
+{
+    json_write_key(writer, "statuses");
+    json_write_object(writer);
+    for (int status = 1; status < LOAD_STATUSES; status++) {
+        char key[8];
+        if (load->statuses[status] == 0)
+            continue;
+        snprintf(key, sizeof key, "%d", status);
+        write_count(writer, key, load->statuses[status]);
+    }
+    write_count(writer, "lost", load->lost);
+    json_write_object_end(writer);
+}
+
+static void write_calls(struct json_writer *writer, const struct load *load)
+{
+    const struct scenario *scenario = load->settings.run.scenario;
+    json_write_key(writer, "by_call");
+    json_write_array(writer);
+    for (int i = 0; i < scenario->call_count; i++) {
+        const struct load_call_figures *figures = &load->calls[i];
+        json_write_object(writer);
+        write_text(writer, "name", scenario->calls[i].name);
+        write_count(writer, "sent", figures->sent);
+        write_count(writer, "ok", figures->ok);
+        write_count(writer, "p50", (uint64_t)histogram_at(&figures->latency, 0.5));
+        write_count(writer, "p99", (uint64_t)histogram_at(&figures->latency, 0.99));
+        json_write_object_end(writer);
+    }
+    json_write_array_end(writer);
+}
+
+static void write_faults(struct json_writer *writer, const struct chaos *chaos)
+{
+    json_write_key(writer, "faults");
+    json_write_array(writer);
+    for (int i = 0; chaos != NULL && i < chaos->count; i++) {
+        if (!chaos->faults[i].done)
+            continue;
+        json_write_object(writer);
+        write_number(writer, "t", chaos->faults[i].second);
+        write_text(writer, "what", chaos->faults[i].what);
+        json_write_object_end(writer);
+    }
+    json_write_array_end(writer);
+}
+
+static void write_cpu(struct json_writer *writer, const struct run_record *record)
+{
+    const struct load *load = record->load;
+    json_write_key(writer, "cpu_us_per_request");
+    json_write_object(writer);
+    for (int part = 0; part < SITE_PARTS; part++)
+        write_number(writer, site_part_name((enum site_part)part),
+                     cpu_us(record, (enum site_part)part));
+    write_number(writer, "bench",
+                 load->ok == 0 ? 0 : load->busy * load->measured * 1e6 / (double)load->ok);
+    json_write_object_end(writer);
+}
+
+static void write_record(struct json_writer *writer, const struct run_record *record)
+{
+    const struct load *load = record->load;
+    const struct load_settings *settings = &load->settings;
+    json_write_object(writer);
+    write_text(writer, "name", record->name);
+    write_text(writer, "scenario", settings->run.scenario->name);
+    write_text(writer, "mode", settings->closed ? "closed" : "open");
+    write_count(writer, "connections", (uint64_t)settings->connections);
+    write_count(writer, "streams", (uint64_t)settings->streams);
+    json_write_key(writer, "rate");
+    if (record->rate == NULL)
+        json_write_null(writer);
+    else
+        json_write_text(writer, record->rate);
+    write_number(writer, "seconds", load->measured);
+    write_text(writer, "audit",
+               record->audit == NULL        ? "off"
+               : record->audit->faults == 0 ? "passed"
+                                            : "failed");
+    write_number(writer, "throughput", throughput(load));
+    write_number(writer, "offered", (double)load->offered / load->measured);
+    write_count(writer, "sent", load->offered);
+    write_statuses(writer, load);
+    write_latency(writer, "latency_us", &load->latency);
+    write_latency(writer, "service_us", &load->service);
+    write_spectrum(writer, &load->latency);
+    write_series(writer, load);
+    write_faults(writer, record->chaos);
+    write_cpu(writer, record);
+    write_number(writer, "batch_mean", record->batch_mean);
+    write_number(writer, "bench_busy", load->busy);
+    write_count(writer, "retry_after_missing", load->retry_after_missing);
+    write_count(writer, "memory_before", record->memory_before);
+    write_count(writer, "memory_moolahd", record->memory_moolahd);
+    write_calls(writer, load);
+    json_write_object_end(writer);
+}
+
+bool run_record_append(const struct run_record *record, const char *path)
+{
+    struct bytes text;
+    struct json_writer writer;
+    FILE *file = fopen(path, "ae");
+    if (file == NULL)
+        return false;
+    bytes_init(&text, NULL);
+    json_write_init(&writer, &text);
+    write_record(&writer, record);
+    bytes_add_char(&text, '\n');
+    bool good = !text.failed && fwrite(text.at, 1, text.length, file) == text.length;
+    good = fclose(file) == 0 && good;
+    bytes_release(&text);
+    return good;
+}

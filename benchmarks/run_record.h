@@ -1,0 +1,31 @@
+/* What came of a run: for people, and as JSON (benchmarks/README.md has the members). */
+#ifndef BENCHMARKS_RUN_RECORD_H
+#define BENCHMARKS_RUN_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "benchmarks/audit.h"
+#include "benchmarks/chaos.h"
+#include "benchmarks/load.h"
+#include "benchmarks/site.h"
+
+struct run_record {
+    const char *name;
+    const char *rate; /* NULL: closed loop */
+    const struct load *load;
+    const struct audit *audit; /* NULL: off */
+    const struct chaos *chaos; /* NULL: none */
+    double cpu[SITE_PARTS];    /* seconds, of the measured time */
+    double batch_mean;
+    size_t memory_before;  /* moolahd's, before the first connection */
+    size_t memory_moolahd; /* at the end of the load */
+};
+
+/* To standard output. `passed` false: no throughput. */
+void run_record_print(const struct run_record *record, bool passed);
+
+/* One line of JSON behind what `path` has. */
+bool run_record_append(const struct run_record *record, const char *path);
+
+#endif

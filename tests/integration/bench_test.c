@@ -1,0 +1,177 @@
+/* moolah-bench against a real Moolah: every scenario's audit passes, and an audit that must fail
+ * does; faults, fixed rates, raw postings, the baseline.
+ *
+ * The load is small: this is about what is proven, not about speed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/stack.h"
+
+static struct stack *stack;
+
+/* A command with BENCH (the program, on this stack) and OUT (a file) set; its exit code. */
+static int shell(const char *command)
+{
+    char text[2000];
+    snprintf(text, sizeof text,
+             "bench=${MOOLAH%%/*}/moolah-bench; OUT=$DATA/bench.out; "
+             "BENCH() { c=$1; shift; $bench $c --data $DATA \"$@\"; }; %s",
+             command);
+    return stack_shell(stack, text);
+}
+
+#define SMALL "--connections 4 --streams 4 --warm-up 0.2 --quiet"
+
+static int begin(void **state)
+{
+    (void)state;
+    stack = stack_start(NULL);
+    return shell("BENCH seed --wallets 500 >$OUT 2>&1 || { cat $OUT; exit 1; }");
+}
+
+static int end(void **state)
+{
+    (void)state;
+    stack_stop(stack);
+    return 0;
+}
+
+static void must(const char *command)
+{
+    if (shell(command) != 0)
+        fail_msg("failed: %s", command);
+}
+
+static void test_every_scenario_passes_its_audit(void **state)
+{
+    (void)state;
+    must("for s in send_money popular_wallet mixed balance statement sign_in new_connections; do "
+         "BENCH run $s " SMALL " --seconds 0.9 --audit >$OUT 2>&1 && grep -q '^audit passed' $OUT "
+         "|| { echo $s; cat $OUT; exit 1; }; done");
+    must("BENCH run single_user --seconds 0.9 --warm-up 0.2 --quiet --audit >$OUT 2>&1 && "
+         "grep -qE 'audit passed: [1-9]' $OUT || { cat $OUT; exit 1; }");
+    must("sed 's/10000/60/' " MOOLAH_SOURCE_DIR "/benchmarks/scenarios/idle_connections.lua "
+         ">$DATA/idle.lua; BENCH run $DATA/idle.lua " SMALL " --seconds 0.9 >$OUT 2>&1 || "
+         "{ cat $OUT; exit 1; }");
+}
+
+/* Arrivals every 5 ms, the 100th to the 399th in the measured time. */
+static void test_an_open_loop_offers_exactly_its_rate(void **state)
+{
+    (void)state;
+    must("rm -f $DATA/r.jsonl; BENCH run send_money --connections 4 --streams 8 --rate 200 "
+         "--seconds 1.9975 --warm-up 0.4975 --quiet --audit --name fixed --json $DATA/r.jsonl "
+         ">$OUT 2>&1; grep -q '\"sent\":300,' $DATA/r.jsonl && "
+         "grep -q '\"audit\":\"passed\"' $DATA/r.jsonl || { cat $OUT $DATA/r.jsonl; exit 1; }");
+    must("printf 'baseline one_per_tx_1 10 1/s\\nbaseline one_per_tx_16 20 1/s\\nmachine cpu a "
+         "b\\n' "
+         ">$DATA/notes; sed 's/\"fixed\"/\"send_money_peak\"/' $DATA/r.jsonl >$DATA/peak.jsonl; "
+         "$bench collect --runs $DATA/peak.jsonl --notes $DATA/notes --out $DATA/result.json >$OUT "
+         "&& awk '$1 == \"send_money_peak\" { p = $2 } $1 == \"send_money_vs_one_per_tx\" "
+         "{ r = $2 } END { exit !(p > 0 && r > p / 20 - 0.1 && r < p / 20 + 0.1) }' $OUT && "
+         "grep -q '\"cpu\": \"a b\"' $DATA/result.json || { cat $OUT; exit 1; }");
+    must("sed 's/\"passed\"/\"failed\"/' $DATA/peak.jsonl >$DATA/bad.jsonl; $bench collect --runs "
+         "$DATA/bad.jsonl --notes $DATA/notes --out $DATA/result.json >$OUT && "
+         "! grep send_money $OUT # money that went wrong has no speed");
+}
+
+static void test_faults_lose_and_double_nothing(void **state)
+{
+    (void)state;
+    must("BENCH run send_money --connections 4 --streams 8 --rate 200 --seconds 7.5 --warm-up 0.2 "
+         "--quiet --chaos --json $DATA/chaos.jsonl >$OUT 2>&1 && grep -q '^audit passed' $OUT && "
+         "grep -q 'worker -9.*FLUSHALL' $DATA/chaos.jsonl || { cat $OUT; exit 1; }");
+}
+
+static void test_a_broken_scenario_is_explained(void **state)
+{
+    (void)state;
+    must("printf 'return {\\n  calls = { { name = \"x\", weigth = 1 } } }' >$DATA/broken.lua; "
+         "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 1 ] && grep -q 'broken.lua.*weigth' $OUT");
+    must("printf 'return {\\n  calls = = 1 }' >$DATA/broken.lua; "
+         "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 1 ] && grep -q 'broken.lua:2' $OUT");
+    must("BENCH run nowhere >$OUT 2>&1; [ $? = 1 ] && grep -q 'nowhere.lua: No such file' $OUT");
+    must("BENCH run balance --rate 5x >$OUT 2>&1; [ $? = 1 ] && grep -q -e '--rate 5x' $OUT");
+    must("BENCH run balance --port 1 --audit >$OUT 2>&1; [ $? = 2 ]");
+}
+
+static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state)
+{
+    (void)state;
+    must("for l in bare keys postings rules; do BENCH raw --level $l --batch 32 --seconds 0.3 "
+         ">$OUT 2>&1 && grep -qE \"^raw_$l [1-9]\" $OUT || { echo $l; cat $OUT; exit 1; }; done");
+    must("pg=$(echo /usr/lib/postgresql/*/bin | sed 's/.* //'); b=" MOOLAH_SOURCE_DIR
+         "/benchmarks/baselines; $pg/psql -qX -v wallets=500 -d \"$MOOLAH_DATABASE\" -f "
+         "$b/one_per_tx.sql >$OUT 2>&1 && $pg/pgbench -n -M prepared -c 4 -t 25 -D wallets=500 "
+         "-f $b/one_per_tx.pgbench \"$MOOLAH_DATABASE\" >>$OUT 2>&1 && "
+         "[ $($pg/psql -qXAt -d \"$MOOLAH_DATABASE\" -c \"select count(*) from idempotency where "
+         "key like 'b-one-per-tx-%'\") = 100 ] || { cat $OUT; exit 1; }");
+    must("$MOOLAH ledger verify >$OUT 2>&1 || { cat $OUT; exit 1; }");
+    must("! $(echo /usr/lib/postgresql/*/bin/psql | sed 's/.* //') -qXAt -d \"$MOOLAH_DATABASE\" "
+         "-c 'select datname from pg_database' | grep moolah_raw");
+}
+
+#define SQL                                                                          \
+    "p=$(echo /usr/lib/postgresql/*/bin/psql | sed 's/.* //'); sql() { $p -qXAt -d " \
+    "\"$MOOLAH_DATABASE\" -c \"$1\" >/dev/null; }; "
+
+/* Does the audit say `words`, and no throughput is printed? */
+#define AUDIT_FAILS(words)                                                                        \
+    "BENCH run send_money " SMALL " --seconds 0.9 --audit >$OUT 2>&1; code=$?; [ $code = 1 ] && " \
+    "grep -q 'audit FAILED' $OUT && grep -qE '" words "' $OUT && ! grep -q throughput $OUT || "   \
+    "{ cat $OUT; bad=1; }; "
+
+/* Money appears from nowhere in an account that no call touches. */
+static void test_the_audit_sees_a_wrong_balance(void **state)
+{
+    (void)state;
+    must(SQL
+         "sql \"update accounts set posted = posted + 1 where id = (select id from "
+         "accounts where kind = 3 order by id limit 1)\"; " AUDIT_FAILS(
+             "invariant") "sql \"update accounts set posted = posted - 1 where id = (select id "
+                          "from accounts where kind = 3 order by id limit 1)\"; [ -z \"$bad\" ]");
+}
+
+/* A trigger of the superuser's changes what is remembered under some keys: their clients were told
+ * something else. */
+static void test_the_audit_sees_other_bytes(void **state)
+{
+    (void)state;
+    must(SQL "sql \"create function tamper() returns trigger language plpgsql as 'begin if new.key "
+             "like ''b-%7'' then new.answer := new.answer || ''x''::bytea; end if; return new; "
+             "end'; create trigger tamper before insert on idempotency for each row execute "
+             "function tamper()\"; " AUDIT_FAILS(
+                 "differ|other bytes") "sql 'drop trigger tamper on idempotency; drop function "
+                                       "tamper()'; [ -z \"$bad\" ]");
+}
+
+/* Some acknowledged keys are never remembered. The ledger is broken afterwards: the last test. */
+static void test_the_audit_sees_a_forgotten_key(void **state)
+{
+    (void)state;
+    must(SQL "sql \"create function tamper() returns trigger language plpgsql as 'begin if new.key "
+             "like ''b-%7'' then return null; end if; return new; end'; create trigger tamper "
+             "before insert on idempotency for each row execute function tamper()\"; " AUDIT_FAILS(
+                 "differ|knows nothing|invariant") "[ -z \"$bad\" ]");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_scenario_passes_its_audit),
+        cmocka_unit_test(test_an_open_loop_offers_exactly_its_rate),
+        cmocka_unit_test(test_faults_lose_and_double_nothing),
+        cmocka_unit_test(test_a_broken_scenario_is_explained),
+        cmocka_unit_test(test_raw_postings_and_the_baseline_leave_a_whole_ledger),
+        cmocka_unit_test(test_the_audit_sees_a_wrong_balance),
+        cmocka_unit_test(test_the_audit_sees_other_bytes),
+        cmocka_unit_test(test_the_audit_sees_a_forgotten_key),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
