@@ -110,11 +110,12 @@ static double rule_share(const struct collect_figures *r)
     return 100 * (on - off) / on;
 }
 
+/* Memory that an earlier load has freed serves them, too: without growth nothing was measured. */
 static double idle_kib(const struct collect_figures *r)
 {
     double grown = of_run(r, "idle_connections", NULL, "memory_moolahd") -
                    of_run(r, "idle_connections", NULL, "memory_before");
-    return grown / 1024 / measure(r, "idle_connections");
+    return grown > 0 ? grown / 1024 / measure(r, "idle_connections") : NAN;
 }
 
 void collect_figures(const struct collect_figures *r)
