@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/receipt.h"
+#include "base/arena.h"
 #include "base/memory.h"
 #include "benchmarks/wire.h"
+#include "store/pg_rows.h"
 #include "store/verify.h"
 
 struct auditing {
@@ -57,17 +60,43 @@ static void count_journal(struct audit *audit, const struct journal *journal)
     }
 }
 
-/* One remembered key: key, status, answer, whether it has a transaction. */
+#define KEY_COLUMNS ", i.key, i.status, i.answer, p.posted_after, p.held_after"
+enum { KEY = WALLETS_PRICED_COUNT, STATUS, ANSWER, POSTED, HELD };
+
+/* The bytes that a replay would get: those that are kept, or the receipt of the transaction. */
+static uint64_t hash_answer(const PGresult *row)
+{
+    const struct pg_rows *rows = (const struct pg_rows *)row;
+    struct wallets_transaction t;
+    struct arena arena;
+    struct bytes body;
+    if (!PQgetisnull(row, 0, ANSWER))
+        return wire_hash(PQgetvalue(row, 0, ANSWER), (size_t)PQgetlength(row, 0, ANSWER),
+                         WIRE_HASH_START);
+    if (PQgetisnull(row, 0, 0) || PQgetisnull(row, 0, POSTED))
+        return 0; /* a key without its transaction, or that without its posting */
+    arena_init(&arena);
+    bytes_init(&body, &arena);
+    if (wallets_take_priced(rows, 0, &arena, &t)) {
+        const struct posting_order order = {.kind = (enum transaction_kind)t.kind};
+        t.posted_after = pg_rows_int(rows, 0, POSTED);
+        t.held_after = pg_rows_int(rows, 0, HELD);
+        receipt_recall(&order, &t, &body);
+    }
+    uint64_t hash = body.failed ? 0 : wire_hash(body.at, body.length, WIRE_HASH_START);
+    arena_release(&arena);
+    return hash;
+}
+
+/* One remembered key, and its transaction. */
 static void check_row(struct auditing *a, const PGresult *row)
 {
-    const char *key = PQgetvalue(row, 0, 0);
+    const char *key = PQgetvalue(row, 0, KEY);
     char *end;
     uint64_t serial = strtoull(key + a->prefix, &end, 10);
-    uint16_t status = (uint16_t)((unsigned char)PQgetvalue(row, 0, 1)[0] << 8 |
-                                 (unsigned char)PQgetvalue(row, 0, 1)[1]);
-    uint64_t hash =
-        wire_hash(PQgetvalue(row, 0, 2), (size_t)PQgetlength(row, 0, 2), WIRE_HASH_START);
-    bool moved = PQgetvalue(row, 0, 3)[0] != 0;
+    int status = (int)pg_rows_int((const struct pg_rows *)row, 0, STATUS);
+    uint64_t hash = hash_answer(row);
+    bool moved = !PQgetisnull(row, 0, 0);
     const struct journal *journal = &a->load->journal;
     if (*end != '\0' || serial >= journal->count || journal->entries[serial].sent == 0) {
         fault(a->audit, "the ledger remembers key %s, which was never sent", key);
@@ -92,8 +121,11 @@ static bool read_keys(struct auditing *a, PGconn *conn)
     a->prefix = strlen(from);
     const char *values[] = {from, to};
     if (PQsendQueryParams(conn,
-                          "select key, status, answer, transaction_id is not null from idempotency "
-                          "where key collate \"C\" >= $1 and key collate \"C\" < $2",
+                          "select " WALLETS_PRICED_COLUMNS KEY_COLUMNS " from idempotency i "
+                          "left join transactions t on t.id = i.transaction_id "
+                          "left join postings p on p.transaction_id = t.id "
+                          "and p.account = t.from_account and p.version = t.from_version "
+                          "where i.key collate \"C\" >= $1 and i.key collate \"C\" < $2",
                           2, NULL, values, NULL, NULL, 1) != 1 ||
         PQsetSingleRowMode(conn) != 1)
         return false;

@@ -20,19 +20,7 @@ static const char pricing[] = "[{\"rule\":\"transfer.p2p@3\",\"code\":\"fee\",\"
 static const char facts[] =
     "{\"kind\":\"transfer\",\"amount\":250,\"currency\":\"ZAR\",\"tier\":0,\"own\":false}";
 
-/* As long as a receipt is. */
-#define RAW_STATUS \
-    199 /* no HTTP status: what is remembered here is no receipt, and isn't verified */
-
-static const char answer[] =
-    "{\"id\":\"tx_01m880gcs2e4mvhcgt06cm5zd7\",\"kind\":\"transfer\",\"status\":\"posted\","
-    "\"amount\":250,\"fee\":250,\"currency\":\"ZAR\",\"from\":\"wal_01m880gcs2e4najvaknda6pt8k\","
-    "\"to\":\"wal_01m880gcs2e4najvaknda6pt8k\",\"note\":null,\"reference\":null,"
-    "\"created_at\":\"2026-11-25T00:08:22.562646Z\",\"balance\":{\"posted\":99999999500,\"held\":0,"
-    "\"available\":99999999500},\"pricing\":{\"bundle\":\"sha256:"
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","
-    "\"rules\":[\"transfer.p2p@3\"],\"lines\":[{\"rule\":\"transfer.p2p@3\",\"code\":\"fee\","
-    "\"amount\":250}]}}";
+static const char refused[] = "{\"code\":\"insufficient_funds\"}";
 
 enum state { DOWN, OPENING, READING, WRITING, DONE };
 
@@ -149,14 +137,15 @@ static void decide(struct raw_lane *lane, struct ledger_rows_writing *writing,
             .fees = book_find(&lane->book, &fees),
             .payer = &wanted->from.user,
         };
-        key->answer = SLICE(answer);
+        key->answer = SLICE(refused);
         key->status = 422;
         if (transfer_check_parties(&transfer) != REFUSAL_NONE ||
             transfer_check_money(&transfer) != REFUSAL_NONE) {
             lane->refused++;
             continue;
         }
-        key->status = RAW_STATUS;
+        key->status = 201;
+        key->answer = (struct slice){NULL, 0}; /* derived from the transaction, as the server's */
         key->transaction = uuid_new(writing->created_at);
         note_transaction(&transactions[writing->transaction_count++], &transfer, &key->transaction,
                          &wanted->from.user);

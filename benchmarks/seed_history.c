@@ -201,8 +201,8 @@ static void decide(struct seed_history *history, struct question *q, int64_t mom
                       "between two owners",
                       (long long)q->asked.order.amount.minor, WALLET_TIER);
     if (key->status != 201)
-        seed_job_fail("the server would refuse a transfer: %.*s", (int)key->answer.length,
-                      key->answer.at);
+        seed_job_fail("the server would refuse a transfer: %.*s", (int)ink.body.length,
+                      ink.body.at);
     assert(ink.transaction_count == 1 && ink.posting_count >= 2);
     for (size_t i = 0; i < q->party_count; i++)
         *q->parties[i] = accounts[i];

@@ -30,6 +30,7 @@ enum flow_verdict movement_ask(struct call *call, struct movement *movement)
         .reference = movement->reference,
         .deadline = clock_monotonic() + call->service->settings.posting_deadline_us,
         .render = receipt_render,
+        .recall = receipt_recall,
         .done = done,
     };
     memcpy(order->request_hash, movement->request_hash, sizeof order->request_hash);

@@ -239,6 +239,13 @@ void receipt_write_transaction(const struct wallets_transaction *t, enum receipt
     json_write_object_end(&writer);
 }
 
+void receipt_recall(const struct posting_order *order, const struct wallets_transaction *posted,
+                    struct bytes *body)
+{
+    receipt_write_transaction(
+        posted, order->kind == TRANSACTION_TRANSFER ? RECEIPT_FROM : RECEIPT_NEITHER, body);
+}
+
 void receipt_write_line(struct json_writer *writer, const struct wallets_transaction *line)
 {
     json_write_object(writer);

@@ -18,6 +18,12 @@ struct receipt_order {
 int receipt_render(const struct posting_order *order, const struct posting_decision *decision,
                    struct bytes *body);
 
+/* The receipt again, byte for byte, for posting_order.recall: whatever is changed in one is changed
+ * in both, and a receipt that was given once is given for ever: a new format needs a number beside
+ * the key that had the old one. */
+void receipt_recall(const struct posting_order *order, const struct wallets_transaction *posted,
+                    struct bytes *body);
+
 /* A transaction read back, as `wallet_side` sees it: balance of `from`, of `to`, or none. */
 enum receipt_side { RECEIPT_FROM, RECEIPT_TO, RECEIPT_NEITHER };
 void receipt_write_transaction(const struct wallets_transaction *transaction,

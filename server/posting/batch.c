@@ -119,17 +119,26 @@ static void replay_remembered(struct batch *batch, const struct ledger_key **fou
     assert(r == batch->remembered_count);
 }
 
-static void replay(struct batch_verdict *verdict, const struct ledger_key *key,
-                   const struct posting_order *order)
+/* False: out of memory. */
+static bool replay(struct batch_verdict *verdict, const struct ledger_key *key,
+                   const struct posting_order *order, struct arena *arena)
 {
     if (!same_request(key, order)) {
         verdict->outcome = POSTING_KEY_REUSED;
-        return;
+        return true;
     }
     verdict->outcome = POSTING_ANSWERED;
     verdict->status = key->status;
     verdict->body = key->answer;
     verdict->replayed = true;
+    if (key->answer.at != NULL)
+        return true;
+    struct bytes body;
+    assert(key->posted != NULL); /* the lane has asked for it */
+    bytes_init(&body, arena);
+    order->recall(order, key->posted, &body);
+    verdict->body = bytes_view(&body);
+    return !body.failed;
 }
 
 static void follow(struct batch *batch, size_t place)
@@ -170,7 +179,8 @@ static bool decide_orders(struct batch *batch, const struct batch_terms *terms,
         struct posting_order *order = batch->orders[i];
         const struct ledger_key *used = found[batch->verdicts[verdict->leader].asked];
         if (used != NULL) {
-            replay(verdict, used, order);
+            if (!replay(verdict, used, order, &batch->arena))
+                return false;
         } else if (verdict->leader != i) {
             follow(batch, i);
         } else if (batch->resubmitted && order->deadline <= terms->monotonic) {
@@ -181,7 +191,7 @@ static bool decide_orders(struct batch *batch, const struct batch_terms *terms,
                 return false;
             verdict->outcome = ink->outcome;
             verdict->status = key->status;
-            verdict->body = key->answer;
+            verdict->body = ink->body;
         }
     }
     return true;

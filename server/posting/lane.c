@@ -121,6 +121,19 @@ static void decide(struct lane *lane)
         pg_connection_drop(lane->connection, "out of memory");
 }
 
+static void take_keys(struct lane *lane, const struct pg_rows *rows)
+{
+    struct batch *batch = lane->batch;
+    batch->remembered = ledger_rows_take_keys(rows, &batch->arena, &batch->remembered_count);
+    if (batch->remembered == NULL)
+        pg_connection_drop(lane->connection, "out of memory");
+    else if (ledger_rows_derived(batch->remembered, batch->remembered_count) == 0)
+        decide(lane);
+    else if (!ledger_rows_ask_posted(lane->connection, &batch->arena, batch->remembered,
+                                     batch->remembered_count))
+        pg_connection_drop(lane->connection, "out of memory");
+}
+
 static bool rows(void *owner, const struct pg_statement *statement, struct pg_rows *rows)
 {
     struct lane *lane = owner;
@@ -131,12 +144,14 @@ static bool rows(void *owner, const struct pg_statement *statement, struct pg_ro
         batch->book.count = ledger_rows_take_accounts(rows, batch->book.accounts);
         assert(batch->book.count <= batch->id_count);
     }
-    if (statement == &ledger_rows_read_keys) {
-        batch->remembered = ledger_rows_take_keys(rows, &batch->arena, &batch->remembered_count);
-        if (batch->remembered == NULL)
-            pg_connection_drop(lane->connection, "out of memory");
-        else
+    if (statement == &ledger_rows_read_keys)
+        take_keys(lane, rows);
+    if (statement == &ledger_rows_read_posted) {
+        if (ledger_rows_take_posted(rows, &batch->arena, batch->remembered,
+                                    batch->remembered_count))
             decide(lane);
+        else
+            pg_connection_drop(lane->connection, "a key's transaction is missing, or no memory");
     }
     return false;
 }

@@ -201,8 +201,9 @@ static bool act(struct decision *d, struct order_ink *ink, struct uuid *id)
     return true;
 }
 
-/* The answer, rendered while the balances are what they are. */
-static bool answer(const struct decision *d, const struct uuid *id, struct arena *arena,
+/* The answer, rendered while the balances are what they are. A receipt isn't kept: it's derived
+ * from its transaction again. */
+static bool answer(const struct decision *d, const struct uuid *id, struct order_ink *ink,
                    struct ledger_key *key)
 {
     struct posting_decision decided = {
@@ -218,10 +219,12 @@ static bool answer(const struct decision *d, const struct uuid *id, struct arena
         decided.from_after = *d->transfer.from;
     if (d->transfer.to != NULL)
         decided.to_after = *d->transfer.to;
-    bytes_init(&body, arena);
+    bytes_init(&body, ink->arena);
     key->status = d->order->render(d->order, &decided, &body);
-    key->answer = bytes_view(&body);
     key->transaction = *id;
+    ink->body = bytes_view(&body);
+    if (d->refusal != REFUSAL_NONE)
+        key->answer = ink->body;
     assert(body.failed || (key->status >= 200 && key->status < 500 && body.length > 0));
     return !body.failed;
 }
@@ -233,6 +236,7 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
     struct uuid id = {{0}};
     assert(money_is_amount(order->amount.minor) && key->status == 0);
 
+    ink->body = (struct slice){NULL, 0};
     find_parties(&d, book);
     if (!are_sound(&d)) {
         ink->outcome = POSTING_POISONED;
@@ -241,12 +245,12 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
     refuse_or_not(&d);
     if (d.failed) {
         ink->outcome = POSTING_RULE_FAILED;
-        key->answer = arena_copy(
+        ink->body = arena_copy(
             ink->arena, slice_of(d.terms->bundle == NULL ? "no rules are loaded" : d.fee.reason));
         return true;
     }
     ink->outcome = POSTING_ANSWERED;
     if (d.refusal == REFUSAL_NONE && !act(&d, ink, &id))
         return false;
-    return answer(&d, &id, ink->arena, key);
+    return answer(&d, &id, ink, key);
 }

@@ -25,11 +25,12 @@ struct order_ink {
     struct posting *postings;
     size_t posting_count;
     enum posting_outcome outcome; /* of the order decided last */
+    struct slice body;            /* and its answer, or why its rule failed */
 };
 
-/* Decide `order`. POSTING_ANSWERED: `key` has status, answer and transaction (nil: refused) and is
- * to be remembered; any other outcome leaves it without a status (and RULE_FAILED with the reason
- * as its answer) and the book untouched. False: out of memory, the batch must not be written. */
+/* Decide `order`. POSTING_ANSWERED: `key` has status, transaction (nil: refused, and only then an
+ * answer to keep) and is to be remembered; any other outcome leaves it without a status and the
+ * book untouched. False: out of memory, the batch must not be written. */
 bool order_decide(const struct posting_order *order, const struct batch_terms *terms,
                   struct book *book, struct order_ink *ink, struct ledger_key *key);
 

@@ -22,6 +22,7 @@ struct bundle;
 struct ev_loop;
 struct posting_order;
 struct posting_queue;
+struct wallets_transaction;
 
 /* What was decided about an order, for its renderer. */
 struct posting_decision {
@@ -62,6 +63,10 @@ struct posting_order {
      * locked: no I/O. Must be pure. */
     int (*render)(const struct posting_order *order, const struct posting_decision *decision,
                   struct bytes *body);
+    /* Append the same bytes again, from what was written down of the transaction: its row, and the
+     * payer's balance after it. */
+    void (*recall)(const struct posting_order *order, const struct wallets_transaction *posted,
+                   struct bytes *body);
     void (*done)(struct posting_order *order); /* once, never from inside posting_submit */
 
     /* answered */

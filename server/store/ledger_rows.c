@@ -6,6 +6,7 @@
 #include "store/pg_array.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
+#include "store/wallets.h"
 
 /* A batch waits for nothing between its flights, so a transaction that stays idle has lost its
  * worker (stopped, or cut off): its locks are taken back after 5 s and the worker submits again.
@@ -37,6 +38,13 @@ const struct pg_statement ledger_rows_read_keys = {
     "select i.caller, i.key, i.request_hash, i.status, i.answer, i.transaction_id "
     "from unnest($1::text[], $2::uuid[]) as asked(key, caller) "
     "join idempotency i on i.key = asked.key collate \"C\" and i.caller = asked.caller"};
+
+/* Only for keys that are used already: their plans open every month. */
+const struct pg_statement ledger_rows_read_posted = {
+    "read_posted", "select " WALLETS_PRICED_COLUMNS ", p.posted_after, p.held_after "
+                   "from unnest($1::uuid[]) as asked(id) join transactions t on t.id = asked.id "
+                   "join postings p on p.transaction_id = t.id and p.account = t.from_account "
+                   "and p.version = t.from_version"};
 
 const struct pg_statement ledger_rows_update_accounts = {
     "update_accounts",
@@ -79,6 +87,7 @@ const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
                                                              &mark_batch,
                                                              &ledger_rows_lock_accounts,
                                                              &ledger_rows_read_keys,
+                                                             &ledger_rows_read_posted,
                                                              &ledger_rows_update_accounts,
                                                              &insert_transactions,
                                                              &insert_postings,
@@ -176,22 +185,80 @@ struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct aren
     struct ledger_key *keys = arena_array(arena, (size_t)found, sizeof keys[0]);
     for (int row = 0; keys != NULL && row < found; row++) {
         struct slice hash = pg_rows_text(rows, row, 2);
-        struct slice answer = pg_rows_text(rows, row, 4);
         assert(hash.length == sizeof keys[row].request_hash);
         keys[row].caller = pg_rows_uuid(rows, row, 0);
         keys[row].key = arena_copy(arena, pg_rows_text(rows, row, 1));
         memcpy(keys[row].request_hash, hash.at, hash.length);
         keys[row].status = (int)pg_rows_int(rows, row, 3);
-        keys[row].answer = arena_copy(arena, answer);
+        if (!pg_rows_is_null(rows, row, 4))
+            keys[row].answer = arena_copy(arena, pg_rows_text(rows, row, 4));
         if (!pg_rows_is_null(rows, row, 5))
             keys[row].transaction = pg_rows_uuid(rows, row, 5);
-        if (keys[row].key.at == NULL || keys[row].answer.at == NULL)
+        if (keys[row].key.at == NULL ||
+            (keys[row].answer.at == NULL && !pg_rows_is_null(rows, row, 4)))
             return NULL;
     }
     if (keys != NULL)
         qsort(keys, (size_t)found, sizeof keys[0], compare_keys);
     *count = (size_t)found;
     return keys;
+}
+
+static bool is_derived(const struct ledger_key *key)
+{
+    return key->answer.at == NULL;
+}
+
+size_t ledger_rows_derived(const struct ledger_key *keys, size_t count)
+{
+    size_t derived = 0;
+    for (size_t i = 0; i < count; i++)
+        derived += is_derived(&keys[i]);
+    return derived;
+}
+
+bool ledger_rows_ask_posted(struct pg_connection *connection, struct arena *arena,
+                            const struct ledger_key *keys, size_t count)
+{
+    struct pg_params params;
+    struct pg_array array;
+    pg_params_init(&params, arena);
+    pg_array_begin(&array, &params, PG_UUID, (int)ledger_rows_derived(keys, count));
+    for (size_t i = 0; i < count; i++)
+        if (is_derived(&keys[i]))
+            pg_array_uuid(&array, &keys[i].transaction);
+    pg_array_end(&array);
+    return pg_connection_ask(connection, &ledger_rows_read_posted, &params) &&
+           pg_connection_flush_request(connection);
+}
+
+static bool take_posted(const struct pg_rows *rows, int row, struct arena *arena,
+                        struct ledger_key *key)
+{
+    struct wallets_transaction *t = arena_alloc(arena, sizeof *t);
+    if (t == NULL || !wallets_take_priced(rows, row, arena, t))
+        return false;
+    t->posted_after = pg_rows_int(rows, row, WALLETS_PRICED_COUNT);
+    t->held_after = pg_rows_int(rows, row, WALLETS_PRICED_COUNT + 1);
+    key->posted = t;
+    return true;
+}
+
+bool ledger_rows_take_posted(const struct pg_rows *rows, struct arena *arena,
+                             struct ledger_key *keys, size_t count)
+{
+    size_t derived = ledger_rows_derived(keys, count);
+    for (int row = 0; row < pg_rows_count(rows); row++) {
+        struct uuid id = pg_rows_uuid(rows, row, 0);
+        for (size_t i = 0; i < count; i++) {
+            if (!is_derived(&keys[i]) || !uuid_equal(&keys[i].transaction, &id))
+                continue;
+            if (keys[i].posted != NULL || !take_posted(rows, row, arena, &keys[i]))
+                return false;
+            derived--;
+        }
+    }
+    return derived == 0;
 }
 
 /* A column of an array parameter, read from a field of each struct. */

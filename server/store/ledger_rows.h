@@ -4,6 +4,7 @@
  * A batch is one transaction on one connection, two flights:
  *   ledger_rows_read   begin; lock the accounts in id order; read what is remembered under the keys
  *   ledger_rows_write  accounts, transactions, postings, keys, set-wise; commit; sync
+ * and one between them when a key is used already: the transaction that its answer is derived from.
  * The keys are read after the locks: whoever had the same order before us held the same locks and
  * has committed. A key that slips through (same key, other accounts) breaks on its primary key and
  * the batch is submitted again. */
@@ -20,6 +21,7 @@
 
 struct arena;
 struct pg_rows;
+struct wallets_transaction;
 
 /* To prepare on a posting connection, and what to run when it connects. */
 extern const struct pg_statement *const ledger_rows_statements[];
@@ -34,6 +36,7 @@ extern const char ledger_rows_setup[];
 
 extern const struct pg_statement ledger_rows_lock_accounts;
 extern const struct pg_statement ledger_rows_read_keys;
+extern const struct pg_statement ledger_rows_read_posted;
 extern const struct pg_statement ledger_rows_update_accounts;
 extern const struct pg_statement ledger_rows_open_accounts;
 extern const struct pg_statement ledger_rows_make_partitions;
@@ -44,8 +47,9 @@ struct ledger_key {
     struct slice key;
     uint8_t request_hash[32];
     int status;
-    struct slice answer;
-    struct uuid transaction; /* nil: refused */
+    struct slice answer;                      /* {NULL,0}: the receipt of its transaction */
+    struct uuid transaction;                  /* nil: refused */
+    const struct wallets_transaction *posted; /* of one read back, when its answer is derived */
 };
 
 /* The order of the primary key: key bytes first (collation "C"), then caller. Keys are inserted in
@@ -84,6 +88,18 @@ size_t ledger_rows_take_accounts(const struct pg_rows *rows, struct account *acc
 /* Decode into the arena, in ledger_rows_compare_keys order. NULL: out of memory. */
 struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct arena *arena,
                                          size_t *count);
+
+/* Which of the keys read have their answer in their transaction: 0: none, nothing to ask. */
+size_t ledger_rows_derived(const struct ledger_key *keys, size_t count);
+
+/* Ask for those transactions, in the same database transaction; the answer comes for
+ * ledger_rows_read_posted. */
+bool ledger_rows_ask_posted(struct pg_connection *connection, struct arena *arena,
+                            const struct ledger_key *keys, size_t count);
+
+/* Decode: fills `posted` of the keys. False: out of memory, or one is missing. */
+bool ledger_rows_take_posted(const struct pg_rows *rows, struct arena *arena,
+                             struct ledger_key *keys, size_t count);
 
 struct ledger_rows_writing {
     const struct account *accounts; /* only those that changed */

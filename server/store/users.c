@@ -188,9 +188,12 @@ static void on_answer(void *owner, enum pg_outcome outcome, const struct pg_rows
         q->key_reused = memcmp(pg_rows_text(rows, 0, 0).at, q->asked_hash, CRYPTO_HASH_SIZE) != 0;
         q->replayed = !q->key_reused;
         q->answer_status = (int)pg_rows_int(rows, 0, 1);
-        q->answer_body = copy(q, rows, 0, 2);
-        if (q->answer_body.at == NULL)
-            q->outcome = PG_UNAVAILABLE;
+        q->answer_body = (struct slice){NULL, 0};
+        if (q->replayed) { /* a movement's may be null, and its request is another one */
+            q->answer_body = copy(q, rows, 0, 2);
+            if (q->answer_body.at == NULL)
+                q->outcome = PG_UNAVAILABLE;
+        }
     }
     q->done(q);
 }

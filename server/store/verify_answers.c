@@ -18,7 +18,7 @@
     "join transactions t on t.id = i.transaction_id left join postings p "                  \
     "on p.transaction_id = t.id "                                                           \
     "and p.account = t.from_account and p.version = t.from_version "                        \
-    "where i.status between 200 and 299"
+    "where i.status between 200 and 299 and i.answer is not null"
 #define NEXT "fetch 5000 from answers"
 #define CLOSE "close answers"
 

@@ -39,8 +39,8 @@ static const struct pg_statement create = {
 static const struct pg_statement statement = {
     "wallets_statement",
     "select l.*, a.version from wallets w join accounts a on a.id = w.id left join lateral ("
-    "select t.id, t.kind, t.from_account, t.to_account, t.amount, t.fee, t.currency, t.note, "
-    "t.reference, t.created_at, p.amount as change, p.version, p.posted_after, p.held_after "
+    "select " WALLETS_TRANSACTION_COLUMNS
+    ", p.amount as change, p.version, p.posted_after, p.held_after "
     "from (select * from postings where account = w.id and version < $3::bigint "
     "order by version desc limit $12::integer) p join transactions t on t.id = p.transaction_id "
     "where ($4::smallint = 0 or t.kind = $4::smallint) "
@@ -53,8 +53,7 @@ static const struct pg_statement statement = {
 
 static const struct pg_statement find_transaction = {
     "wallets_find_transaction",
-    "select t.id, t.kind, t.from_account, t.to_account, t.amount, t.fee, t.currency, t.note, "
-    "t.reference, t.created_at, t.pricing, t.bundle, t.caller, f.owner, o.owner, "
+    "select " WALLETS_PRICED_COLUMNS ", t.caller, f.owner, o.owner, "
     "pf.posted_after, pf.held_after, po.posted_after, po.held_after "
     "from transactions t left join accounts f on f.id = t.from_account "
     "left join accounts o on o.id = t.to_account "
@@ -71,15 +70,14 @@ const struct pg_statement *const wallets_statements[] = {
 #define POSTGRES_FIRST INT64_C(-210866803200000000)
 #define POSTGRES_LAST INT64_C(253402300799000000) /* year 9999 */
 
-static struct slice copy(struct wallets_question *q, const struct pg_rows *rows, int row,
-                         int column)
+static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
+                      struct slice *text)
 {
+    *text = (struct slice){NULL, 0};
     if (pg_rows_is_null(rows, row, column))
-        return (struct slice){NULL, 0};
-    struct slice text = arena_copy(q->arena, pg_rows_text(rows, row, column));
-    if (text.at == NULL)
-        q->outcome = PG_UNAVAILABLE;
-    return text;
+        return true;
+    *text = arena_copy(arena, pg_rows_text(rows, row, column));
+    return text->at != NULL;
 }
 
 static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
@@ -89,11 +87,10 @@ static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
     q->wallet_count = q->wallets == NULL ? 0 : count;
     if (q->wallets == NULL)
         q->outcome = PG_UNAVAILABLE;
-    for (int i = 0; i < (int)q->wallet_count; i++)
+    for (int i = 0; i < (int)q->wallet_count; i++) {
         q->wallets[i] = (struct wallet){
             .id = pg_rows_uuid(rows, i, 0),
             .owner = pg_rows_uuid(rows, i, 1),
-            .label = copy(q, rows, i, 2),
             .currency = (currency)pg_rows_int(rows, i, 3),
             .status = (int)pg_rows_int(rows, i, 4),
             .posted = pg_rows_int(rows, i, 5),
@@ -101,6 +98,9 @@ static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
             .version = pg_rows_int(rows, i, 7),
             .created_at = pg_rows_time(rows, i, 8),
         };
+        if (!take_text(rows, i, 2, q->arena, &q->wallets[i].label))
+            q->outcome = PG_UNAVAILABLE;
+    }
 }
 
 static void on_wallets(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
@@ -121,11 +121,11 @@ static void on_created(void *owner, enum pg_outcome outcome, const struct pg_row
     q->done(q);
 }
 
-/* The columns that a line and a whole transaction have in common, 0 to 9. */
-static struct wallets_transaction take_common(struct wallets_question *q,
-                                              const struct pg_rows *rows, int row)
+/* WALLETS_TRANSACTION_COLUMNS */
+static bool take_common(const struct pg_rows *rows, int row, struct arena *arena,
+                        struct wallets_transaction *t)
 {
-    return (struct wallets_transaction){
+    *t = (struct wallets_transaction){
         .id = pg_rows_uuid(rows, row, 0),
         .kind = (int)pg_rows_int(rows, row, 1),
         .from = pg_rows_uuid(rows, row, 2),
@@ -133,10 +133,21 @@ static struct wallets_transaction take_common(struct wallets_question *q,
         .amount = pg_rows_int(rows, row, 4),
         .fee = pg_rows_int(rows, row, 5),
         .currency = (currency)pg_rows_int(rows, row, 6),
-        .note = copy(q, rows, row, 7),
-        .reference = copy(q, rows, row, 8),
         .created_at = pg_rows_time(rows, row, 9),
     };
+    return take_text(rows, row, 7, arena, &t->note) &&
+           take_text(rows, row, 8, arena, &t->reference);
+}
+
+bool wallets_take_priced(const struct pg_rows *rows, int row, struct arena *arena,
+                         struct wallets_transaction *t)
+{
+    if (!take_common(rows, row, arena, t) || !take_text(rows, row, 10, arena, &t->pricing))
+        return false;
+    t->has_bundle = !pg_rows_is_null(rows, row, 11);
+    if (t->has_bundle)
+        memcpy(t->bundle, pg_rows_text(rows, row, 11).at, sizeof t->bundle);
+    return true;
 }
 
 /* How far back the filter has looked: versions are gapless. */
@@ -160,12 +171,13 @@ static void take_lines(struct wallets_question *q, const struct pg_rows *rows)
         q->outcome = PG_UNAVAILABLE;
     q->transaction_count = q->transactions == NULL ? 0 : count;
     for (int i = 0; i < (int)q->transaction_count; i++) {
-        struct wallets_transaction line = take_common(q, rows, i);
-        line.change = pg_rows_int(rows, i, 10);
-        line.version = pg_rows_int(rows, i, 11);
-        line.posted_after = pg_rows_int(rows, i, 12);
-        line.held_after = pg_rows_int(rows, i, 13);
-        q->transactions[i] = line;
+        struct wallets_transaction *line = &q->transactions[i];
+        if (!take_common(rows, i, q->arena, line))
+            q->outcome = PG_UNAVAILABLE;
+        line->change = pg_rows_int(rows, i, 10);
+        line->version = pg_rows_int(rows, i, 11);
+        line->posted_after = pg_rows_int(rows, i, 12);
+        line->held_after = pg_rows_int(rows, i, 13);
     }
 }
 
@@ -182,16 +194,11 @@ static void on_lines(void *owner, enum pg_outcome outcome, const struct pg_rows 
 static void take_transaction(struct wallets_question *q, const struct pg_rows *rows)
 {
     q->transactions = arena_alloc(q->arena, sizeof q->transactions[0]);
-    if (q->transactions == NULL) {
+    if (q->transactions == NULL || !wallets_take_priced(rows, 0, q->arena, q->transactions)) {
         q->outcome = PG_UNAVAILABLE;
         return;
     }
     struct wallets_transaction *t = q->transactions;
-    *t = take_common(q, rows, 0);
-    t->pricing = copy(q, rows, 0, 10);
-    t->has_bundle = !pg_rows_is_null(rows, 0, 11);
-    if (t->has_bundle)
-        memcpy(t->bundle, pg_rows_text(rows, 0, 11).at, sizeof t->bundle);
     t->caller = pg_rows_uuid(rows, 0, 12);
     if (!pg_rows_is_null(rows, 0, 13))
         t->from_owner = pg_rows_uuid(rows, 0, 13);

@@ -104,4 +104,15 @@ bool wallets_create(struct pg_pool *pool, const struct wallets_new *fresh,
 
 extern const struct pg_statement *const wallets_statements[];
 
+/* For other statements that read whole transactions `t`: the first columns of a row, so many, and
+ * how they are decoded into the arena. The balances after it are not among them. False: out of
+ * memory. */
+#define WALLETS_TRANSACTION_COLUMNS                                                     \
+    "t.id, t.kind, t.from_account, t.to_account, t.amount, t.fee, t.currency, t.note, " \
+    "t.reference, t.created_at"
+#define WALLETS_PRICED_COLUMNS WALLETS_TRANSACTION_COLUMNS ", t.pricing, t.bundle"
+#define WALLETS_PRICED_COUNT 12
+bool wallets_take_priced(const struct pg_rows *rows, int row, struct arena *arena,
+                         struct wallets_transaction *transaction);
+
 #endif

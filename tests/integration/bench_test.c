@@ -138,17 +138,17 @@ static void test_the_audit_sees_a_wrong_balance(void **state)
                           "from accounts where kind = 3 order by id limit 1)\"; [ -z \"$bad\" ]");
 }
 
-/* A trigger of the superuser's changes what is remembered under some keys: their clients were told
+/* A trigger of the superuser's changes some transactions on their way in: their clients were told
  * something else. */
 static void test_the_audit_sees_other_bytes(void **state)
 {
     (void)state;
-    must(SQL "sql \"create function tamper() returns trigger language plpgsql as 'begin if new.key "
-             "like ''b-%7'' then new.answer := new.answer || ''x''::bytea; end if; return new; "
-             "end'; create trigger tamper before insert on idempotency for each row execute "
-             "function tamper()\"; " AUDIT_FAILS(
-                 "differ|other bytes") "sql 'drop trigger tamper on idempotency; drop function "
-                                       "tamper()'; [ -z \"$bad\" ]");
+    must(SQL
+         "sql \"create function tamper() returns trigger language plpgsql as 'begin if new.amount "
+         "% 10 = 7 then new.note := ''x''; end if; return new; end'; create trigger tamper "
+         "before insert on transactions for each row execute function tamper()\"; " AUDIT_FAILS(
+             "differ|other bytes") "sql 'drop trigger tamper on transactions; drop function "
+                                   "tamper()'; [ -z \"$bad\" ]");
 }
 
 /* Some acknowledged keys are never remembered. The ledger is broken afterwards: the last test. */

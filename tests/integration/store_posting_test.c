@@ -85,6 +85,7 @@ static void set_order(struct test_order *t, enum transaction_kind kind, const in
         .note = SLICE("gr\xc3\xbc\xc3\x9f"),
         .deadline = clock_monotonic() + INT64_C(15) * CLOCK_SECOND,
         .render = receipt_render,
+        .recall = receipt_recall,
         .done = done,
     };
 }

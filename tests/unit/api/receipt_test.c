@@ -14,6 +14,9 @@
 #include "base/memory.h"
 #include "http/problem.h"
 #include "ledger/refusal.h"
+#include "posting/batch.h"
+#include "posting/order.h"
+#include "scripting/bundle.h"
 
 static const struct uuid from_id = {{1, 0x93, 0x2c, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}};
 static const struct uuid to_id = {{1, 0x93, 0x2c, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}};
@@ -141,6 +144,100 @@ static void test_read_back(void **state)
     bytes_release(&body);
 }
 
+/* What the database gives back of what a decision had written down. */
+static struct wallets_transaction read_back(const struct ledger_transaction *written,
+                                            const struct account *payer, int64_t created_at)
+{
+    struct wallets_transaction t = {
+        .id = written->id,
+        .kind = (int)written->kind,
+        .from = written->from,
+        .to = written->to,
+        .amount = written->amount,
+        .fee = written->fee,
+        .currency = written->currency,
+        .note = written->note,
+        .reference = written->reference,
+        .pricing = written->pricing,
+        .has_bundle = written->bundle != NULL,
+        .created_at = created_at,
+        .posted_after = payer->posted,
+        .held_after = payer->held,
+    };
+    if (t.has_bundle)
+        memcpy(t.bundle, written->bundle, sizeof t.bundle);
+    return t;
+}
+
+static struct account make_account(enum account_kind kind, struct uuid id, unsigned *dice)
+{
+    return (struct account){.id = id,
+                            .kind = kind,
+                            .status = ACCOUNT_ACTIVE,
+                            .tier = rand_r(dice) % 4,
+                            .currency = CURRENCY_ZAR,
+                            .owner = {{0x30, (uint8_t)(rand_r(dice) % 2)}},
+                            .posted = rand_r(dice) % 3 == 0 ? 0 : rand_r(dice),
+                            .held = rand_r(dice) % 2,
+                            .floor = kind == ACCOUNT_SETTLEMENT ? ACCOUNT_FLOOR_NONE : 0,
+                            .version = 1 + rand_r(dice) % 100};
+}
+
+/* A receipt isn't kept: whatever the real rules decide, it's the same bytes when it's written again
+ * from what was. */
+static void test_a_receipt_is_recalled(void **state)
+{
+    static const struct slice notes[] = {
+        {NULL, 0}, SLICE(""), SLICE("lunch"), SLICE("\"\\\n\x01\x7f\xc3\xa9")};
+    struct bundle_report report;
+    struct bundle *rules = bundle_load(MOOLAH_SOURCE_DIR "/rules", &report);
+    int posted[2] = {0, 0};
+    (void)state;
+    assert_non_null(rules);
+    for (unsigned seed = 1; seed < 2000; seed++) {
+        unsigned dice = seed;
+        bool deposit = rand_r(&dice) % 4 == 0;
+        struct arena arena;
+        struct ledger_transaction written;
+        struct posting postings[TRANSACTION_POSTINGS_MAX];
+        struct order_ink ink = {&arena, &written, 0, postings, 0, POSTING_ANSWERED, {NULL, 0}};
+        struct ledger_key key = {.status = 0};
+        struct account accounts[3] = {
+            make_account(ACCOUNT_FEES, account_system_id(ACCOUNT_FEES, CURRENCY_ZAR, 0), &dice),
+            make_account(ACCOUNT_WALLET, from_id, &dice),
+            make_account(ACCOUNT_WALLET, to_id, &dice)};
+        if (deposit)
+            accounts[0] = make_account(
+                ACCOUNT_SETTLEMENT, account_system_id(ACCOUNT_SETTLEMENT, CURRENCY_ZAR, 0), &dice);
+        struct book book = {accounts, 3};
+        const struct batch_terms terms = {rules, 0, moment + rand_r(&dice), 0};
+        struct receipt_order asked =
+            make_order(deposit ? TRANSACTION_DEPOSIT : TRANSACTION_TRANSFER);
+        asked.order.caller = accounts[1].owner;
+        asked.order.amount.minor = 1 + rand_r(&dice) % (1 << rand_r(&dice) % 24);
+        asked.order.note = notes[rand_r(&dice) % 4];
+        asked.order.reference = notes[rand_r(&dice) % 4];
+        asked.order.render = receipt_render;
+        arena_init(&arena);
+        assert_true(order_decide(&asked.order, &terms, &book, &ink, &key));
+        if (key.status == 201) {
+            struct bytes again;
+            const struct account *payer = &accounts[deposit ? 0 : 1];
+            const struct wallets_transaction stored = read_back(&written, payer, terms.now);
+            bytes_init(&again, &arena);
+            receipt_recall(&asked.order, &stored, &again);
+            assert_null(key.answer.at);
+            if (!slice_equal(ink.body, bytes_view(&again)))
+                fail_msg("answered %.*s\n recalled %.*s", (int)ink.body.length, ink.body.at,
+                         (int)again.length, again.at);
+            posted[deposit]++;
+        }
+        arena_release(&arena);
+    }
+    assert_true(posted[0] > 100 && posted[1] > 100);
+    bundle_release(rules);
+}
+
 static void test_a_line_a_wallet_and_a_user(void **state)
 {
     const struct wallets_transaction line = {.id = tx_id,
@@ -261,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_receipt),
         cmocka_unit_test(test_read_back),
+        cmocka_unit_test(test_a_receipt_is_recalled),
         cmocka_unit_test(test_a_line_a_wallet_and_a_user),
         cmocka_unit_test(test_every_refusal_is_a_problem),
         cmocka_unit_test(test_memory_runs_out),

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "posting/order.h"
 #include "scripting/bundle.h"
+#include "store/wallets.h"
 
 enum { WALLETS = 6, ORDERS = 60, KEYS = 40, STRIPE = 3 };
 
@@ -261,6 +262,42 @@ static void test_remembered_keys_are_replayed(void **state)
     batch_free(batch);
 }
 
+static void recall(const struct posting_order *order, const struct wallets_transaction *posted,
+                   struct bytes *body)
+{
+    bytes_printf(body, "%.*s moved %d", (int)order->key.length, order->key.at, (int)posted->amount);
+}
+
+/* A key that moved something keeps no answer: it's written again from its transaction. */
+static void test_receipts_are_recalled(void **state)
+{
+    struct account accounts[WALLETS + 2];
+    unsigned dice = 8;
+    struct posting_order first = simple_order("k", 100);
+    struct posting_order *list[] = {&first, &first};
+    const struct batch_terms terms = {rules, STRIPE, clock_now(), 0};
+    const struct wallets_transaction posted = {.amount = 100};
+    struct ledger_key remembered = {
+        .caller = first.caller, .key = SLICE("k"), .status = 201, .posted = &posted};
+    (void)state;
+    make_accounts(accounts, &dice);
+    first.recall = recall;
+    struct batch *batch = batch_new(list, 2);
+    assert_true(batch_prepare(batch, STRIPE));
+    lock_accounts(batch, accounts, WALLETS + 2);
+    batch->remembered = &remembered;
+    batch->remembered_count = 1;
+    assert_true(batch_decide(batch, &terms));
+    assert_int_equal(batch->writing.key_count, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(batch->verdicts[i].outcome, POSTING_ANSWERED);
+        assert_int_equal(batch->verdicts[i].status, 201);
+        assert_true(batch->verdicts[i].replayed);
+        assert_true(slice_equals(batch->verdicts[i].body, "k moved 100"));
+    }
+    batch_free(batch);
+}
+
 static void test_without_rules_nothing_moves(void **state)
 {
     struct account accounts[WALLETS + 2];
@@ -346,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_batches),
         cmocka_unit_test(test_remembered_keys_are_replayed),
+        cmocka_unit_test(test_receipts_are_recalled),
         cmocka_unit_test(test_without_rules_nothing_moves),
         cmocka_unit_test(test_expired_unknown_orders_are_only_looked_up),
         cmocka_unit_test(test_out_of_memory_is_said),
