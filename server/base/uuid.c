@@ -38,10 +38,11 @@ static void watch_forks(void)
     (void)failed;
 }
 
-static void take_random(void *out, size_t length)
+void uuid_random(void *out, size_t length)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+    assert(length <= sizeof pool.bytes);
     if (pool.left < length) {
         pthread_once(&once, watch_forks);
         crypto_random(pool.bytes, sizeof pool.bytes);
@@ -65,7 +66,7 @@ static void count_on(int64_t ms)
     }
     last_ms = ms > last_ms ? ms : last_ms + 1;
     assert(last_ms <= MILLISECONDS_MAX);
-    take_random(&seed, sizeof seed);
+    uuid_random(&seed, sizeof seed);
     counter = seed & (COUNTER_MAX >> 1);
 }
 
@@ -79,7 +80,7 @@ struct uuid uuid_new(int64_t now_us)
         id.bytes[i] = (uint8_t)(last_ms >> (40 - 8 * i));
     id.bytes[6] = (uint8_t)(0x70 | counter >> 8);
     id.bytes[7] = (uint8_t)counter;
-    take_random(id.bytes + 8, 8);
+    uuid_random(id.bytes + 8, 8);
     id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
     return id;
 }

@@ -35,6 +35,10 @@ static inline bool uuid_is_nil(const struct uuid *id)
 /* A new version 7 id for the moment `now_us` (Unix microseconds). Grows strictly per process. */
 struct uuid uuid_new(int64_t now_us);
 
+/* Random bytes for other ids: from the same pool, which one system call fills for hundreds. Keys
+ * and tokens take crypto_random. */
+void uuid_random(void *out, size_t length);
+
 /* The moment inside a version 7 id, Unix milliseconds. */
 int64_t uuid_milliseconds(const struct uuid *id);
 

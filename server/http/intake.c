@@ -3,7 +3,6 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "http/session_state.h"
 
 static struct request *request_of(struct session *session, int32_t stream_id)
@@ -58,7 +57,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     request->method = METHOD_OTHER;
     request->body.limit = session->limits.body_bytes_max;
     request->expires = session->now + session->limits.header_timeout_us;
-    crypto_random(request->trace_id, sizeof request->trace_id);
+    uuid_random(request->trace_id, sizeof request->trace_id);
     session_link(session, request);
     nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, request);
     return 0;

@@ -221,6 +221,20 @@ static void test_children_differ(void **state)
     munmap(ids, ALL * sizeof *ids);
 }
 
+static void test_random_bytes_are_not_repeated(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000 };
+    static struct uuid all[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        uuid_random(all[i].bytes, sizeof all[i].bytes);
+    qsort(all, COUNT, sizeof all[0], by_tail);
+    for (int i = 1; i < COUNT; i++)
+        assert_false(uuid_equal(&all[i - 1], &all[i]));
+    assert_false(uuid_is_nil(&all[0]));
+}
+
 static void before_1970(void *unused)
 {
     (void)unused;
@@ -254,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_grows_whatever_the_clock_does),
         cmocka_unit_test(test_a_crowded_millisecond),
         cmocka_unit_test(test_children_differ),
+        cmocka_unit_test(test_random_bytes_are_not_repeated),
         cmocka_unit_test(test_misuse_dies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
