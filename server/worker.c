@@ -413,6 +413,7 @@ static bool build(struct worker *w)
 int worker_run(const struct config *config, const char *config_path,
                const struct supervisor_seat *seat)
 {
+    memory_keep();
     struct worker *w = memory_alloc(sizeof *w);
     if (w == NULL)
         return 1;

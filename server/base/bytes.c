@@ -45,7 +45,7 @@ static char *grow(struct bytes *bytes, size_t capacity)
     if (bytes->arena == NULL)
         return memory_resize(bytes->at, capacity + 1);
 
-    char *at = arena_alloc(bytes->arena, capacity + 1);
+    char *at = arena_room(bytes->arena, capacity + 1);
 
     if (at != NULL && bytes->at != NULL)
         memcpy(at, bytes->at, bytes->length);

@@ -33,7 +33,7 @@ static void *take(void *pointer, size_t size)
     struct supply *supply = pointer;
 
     supply->given = size;
-    return arena_alloc(supply->arena, size);
+    return arena_room(supply->arena, size);
 }
 
 static void *take_more(void *pointer, void *old, size_t old_size, size_t size)
@@ -50,7 +50,7 @@ static void *take_more(void *pointer, void *old, size_t old_size, size_t size)
         values += values / 2;
 
     size_t given = values * sizeof(yyjson_val);
-    void *more = arena_alloc(supply->arena, given);
+    void *more = arena_room(supply->arena, given);
 
     if (more == NULL)
         return NULL;
@@ -68,10 +68,12 @@ static void leave(void *pointer, void *block)
 /* The text in the arena, with the zeros behind it that parsing in place asks for. */
 static char *copy_padded(struct slice text, struct arena *arena)
 {
-    char *copy = arena_alloc(arena, text.length + YYJSON_PADDING_SIZE);
+    char *copy = arena_room(arena, text.length + YYJSON_PADDING_SIZE);
 
-    if (copy != NULL)
-        memcpy(copy, text.at, text.length);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text.at, text.length);
+    memset(copy + text.length, 0, YYJSON_PADDING_SIZE);
     return copy;
 }
 

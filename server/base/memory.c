@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ static _Thread_local bool counting;
 static _Thread_local long successes_left;
 static _Thread_local bool refused;
 
-static bool must_fail(void)
+bool memory_must_fail(void)
 {
     if (!counting)
         return false;
@@ -20,16 +21,25 @@ static bool must_fail(void)
     return true;
 }
 
+/* glibc gives the heap's end back as soon as 128 KiB of it are free, and takes it again for the
+ * next batch: two system calls and a page fault for each page, all the time. */
+void memory_keep(void)
+{
+    mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+    mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+    mallopt(M_TOP_PAD, 256 * 1024);
+}
+
 void *memory_alloc(size_t size)
 {
-    if (must_fail())
+    if (memory_must_fail())
         return NULL;
     return calloc(1, size == 0 ? 1 : size);
 }
 
 void *memory_resize(void *old, size_t size)
 {
-    if (must_fail())
+    if (memory_must_fail())
         return NULL;
     return realloc(old, size == 0 ? 1 : size);
 }

@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* For a process that serves for long, at its start: up to 64 MiB that are free at the heap's end
+ * stay ours. */
+void memory_keep(void);
+
 /* `size` zeroed bytes, or NULL. Release with memory_free. */
 void *memory_alloc(size_t size);
 
@@ -26,5 +30,9 @@ void memory_wipe(void *block, size_t size);
 void memory_fail_after(long successes);
 void memory_fail_never(void);
 bool memory_failed(void);
+
+/* For who keeps free blocks of his own: whether the allocation that they serve is to fail; it
+ * counts as one. */
+bool memory_must_fail(void);
 
 #endif

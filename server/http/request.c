@@ -49,7 +49,7 @@ static int hex_digit(char c)
 /* Percent-decoded; '+' stays itself, as RFC 3986 has it. False: broken, or a NUL. */
 static bool decode(struct slice text, struct arena *arena, struct slice *out)
 {
-    char *at = arena_alloc(arena, text.length + 1);
+    char *at = arena_room(arena, text.length + 1);
     size_t length = 0;
     for (size_t i = 0; at != NULL && i < text.length; i++) {
         char c = text.at[i];

@@ -38,7 +38,7 @@ void pg_params_bool(struct pg_params *params, bool value)
 /* The low `size` bytes of `value`, big-endian. */
 static void add_integer(struct pg_params *params, uint64_t value, size_t size)
 {
-    char *at = arena_alloc(params->arena, size);
+    char *at = arena_room(params->arena, size);
     if (at == NULL) {
         params->failed = true;
         add(params, NULL, 0);

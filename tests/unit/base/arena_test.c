@@ -74,6 +74,64 @@ static void test_pieces_are_zeroed_aligned_and_apart(void **state)
     }
 }
 
+/* Released blocks are used again, with what was in them. */
+static void test_room_may_be_anything_but_alloc_is_zeroed(void **state)
+{
+    (void)state;
+    struct arena arena;
+
+    arena_init(&arena);
+    for (int round = 0; round < 3; round++) {
+        for (size_t size = 0; size < 3000; size += 111) {
+            unsigned char *room = arena_room(&arena, size);
+            unsigned char *zeroed = arena_alloc(&arena, size);
+
+            assert_non_null(room);
+            assert_int_equal((uintptr_t)room % 16, 0);
+            for (size_t i = 0; i < size; i++)
+                assert_int_equal(zeroed[i], 0);
+            memset(room, 0xaa, size);
+            memset(zeroed, 0xbb, size);
+        }
+        arena_release(&arena);
+    }
+}
+
+/* However much was released: a block that is kept must not hide a failure that a test asks for. */
+static void test_kept_blocks_fail_too(void **state)
+{
+    (void)state;
+    struct arena arena;
+
+    arena_init(&arena);
+    assert_non_null(arena_alloc(&arena, 100));
+    arena_release(&arena);
+    memory_fail_after(0);
+    assert_null(arena_alloc(&arena, 100));
+    assert_true(memory_failed());
+    memory_fail_never();
+    assert_non_null(arena_alloc(&arena, 100));
+    arena_release(&arena);
+}
+
+/* Many arenas at once give back more than a thread keeps. */
+static void test_a_flood_of_arenas(void **state)
+{
+    (void)state;
+    enum { ARENAS = 300 };
+    static struct arena arenas[ARENAS];
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < ARENAS; i++) {
+            arena_init(&arenas[i]);
+            for (int k = 0; k < 10; k++)
+                memset(arena_room(&arenas[i], 1500), i, 1500);
+        }
+        for (int i = 0; i < ARENAS; i++)
+            arena_release(&arenas[i]);
+    }
+}
+
 static void test_blocks_double_from_2_to_64_kib(void **state)
 {
     (void)state;
@@ -187,6 +245,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_are_zeroed_aligned_and_apart),
+        cmocka_unit_test(test_room_may_be_anything_but_alloc_is_zeroed),
+        cmocka_unit_test(test_kept_blocks_fail_too),
+        cmocka_unit_test(test_a_flood_of_arenas),
         cmocka_unit_test(test_blocks_double_from_2_to_64_kib),
         cmocka_unit_test(test_a_large_piece_leaves_the_block_in_use),
         cmocka_unit_test(test_every_failing_allocation),

@@ -24,6 +24,20 @@ static void test_alloc_is_zeroed(void **state)
     memory_free(NULL);
 }
 
+static void test_keeping_changes_nothing_else(void **state)
+{
+    (void)state;
+    memory_keep();
+    for (int i = 0; i < 20; i++) {
+        char *block = memory_alloc(1000000);
+
+        assert_non_null(block);
+        assert_int_equal(block[999999], 0);
+        memset(block, 1, 1000000);
+        memory_free(block);
+    }
+}
+
 static void test_resize_keeps_content(void **state)
 {
     (void)state;
@@ -106,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alloc_is_zeroed),
+        cmocka_unit_test(test_keeping_changes_nothing_else),
         cmocka_unit_test(test_resize_keeps_content),
         cmocka_unit_test(test_the_nth_fails_and_all_after_it),
         cmocka_unit_test(test_failing_is_per_thread),
