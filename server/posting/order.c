@@ -7,6 +7,9 @@
 #include "posting/batch.h"
 #include "scripting/bundle.h"
 
+/* Room that most texts never outgrow: what does, is copied. */
+enum { RECEIPT_USUAL = 1023, JSON_USUAL = 255 };
+
 static struct uuid payer_account(const struct posting_order *order, unsigned stripe)
 {
     return order->kind == TRANSACTION_DEPOSIT
@@ -126,6 +129,7 @@ static struct slice pricing_json(const struct decision *d, struct arena *arena)
     if (!d->priced)
         return (struct slice){NULL, 0};
     bytes_init(&out, arena);
+    bytes_reserve(&out, JSON_USUAL);
     json_write_init(&writer, &out);
     json_write_array(&writer);
     for (int i = 0; i < d->fee.count; i++) {
@@ -150,6 +154,7 @@ static struct slice facts_json(const struct decision *d, struct arena *arena)
     if (!d->priced)
         return (struct slice){NULL, 0};
     bytes_init(&out, arena);
+    bytes_reserve(&out, JSON_USUAL);
     json_write_init(&writer, &out);
     currency_text(d->facts.currency, code);
     json_write_object(&writer);
@@ -220,6 +225,7 @@ static bool answer(const struct decision *d, const struct uuid *id, struct order
     if (d->transfer.to != NULL)
         decided.to_after = *d->transfer.to;
     bytes_init(&body, ink->arena);
+    bytes_reserve(&body, RECEIPT_USUAL);
     key->status = d->order->render(d->order, &decided, &body);
     key->transaction = *id;
     ink->body = bytes_view(&body);
