@@ -51,6 +51,8 @@ static void watch(struct connection *c, int events)
     ev_io_start(c->listener->loop, &c->io);
 }
 
+static void read_input(struct connection *c);
+
 static void session_serve(void *owner, struct request *request)
 {
     struct connection *c = owner;
@@ -78,6 +80,8 @@ static void start_session(struct connection *c)
     watch(c, EV_READ);
     if (c->listener->draining)
         session_drain(c->session, now);
+    if (tls_stream_is_pending(c->tls)) /* came with the handshake's last bytes: no event tells */
+        read_input(c);
 }
 
 static void shake_hands(struct connection *c)
@@ -166,9 +170,12 @@ static bool read_once(struct connection *c)
 static void read_input(struct connection *c)
 {
     c->read_waits = false;
-    for (int i = 0; i < READS_PER_TURN || tls_stream_is_pending(c->tls); i++)
+    for (int i = 0; i < READS_PER_TURN || tls_stream_is_pending(c->tls); i++) {
+        if (i == READS_PER_TURN)
+            tls_stream_pause(c->tls);
         if (!session_wants_read(c->session) || !read_once(c))
             break;
+    }
     listener_mark(c);
 }
 

@@ -5,9 +5,12 @@
 #include "net/tls.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 
 struct tls_server {
@@ -18,7 +21,11 @@ struct tls_server {
 struct tls_stream {
     WOLFSSL *tls;
     struct tls_server *server;
+    int fd;
     int error;
+    bool drained;       /* the socket had no more when it was last read */
+    struct bytes ahead; /* bytes of the socket that wolfSSL hasn't asked for yet */
+    size_t ahead_taken;
     bool no_h2;           /* the client asked for no protocol, or another */
     bool has_certificate; /* the client's, verified */
 };
@@ -131,6 +138,72 @@ void tls_server_release(struct tls_server *server)
     memory_free(server);
 }
 
+/* What one call into wolfSSL reads from a socket at once. It asks for a record's head, then for its
+ * body: a system call each, and a third to see that there is no more. One worker, one thread:
+ * shared by all connections; what is left at the call's end is put `ahead`. */
+static struct {
+    char room[16384 + 512]; /* the largest record */
+    size_t taken, length;
+} inlet;
+
+static int fill_inlet(struct tls_stream *stream)
+{
+    if (stream->drained) { /* the loop tells when there is more */
+        stream->drained = false;
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    }
+    ssize_t length = recv(stream->fd, inlet.room, sizeof inlet.room, 0);
+    if (length > 0) {
+        inlet.taken = 0;
+        inlet.length = (size_t)length;
+        stream->drained = inlet.length < sizeof inlet.room;
+        return 0;
+    }
+    if (length == 0)
+        return WOLFSSL_CBIO_ERR_CONN_CLOSE;
+    if (errno == EAGAIN || errno == EINTR)
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    return errno == ECONNRESET ? WOLFSSL_CBIO_ERR_CONN_RST : WOLFSSL_CBIO_ERR_GENERAL;
+}
+
+static int take_from(const char *from, size_t *taken, size_t length, char *to, int wanted)
+{
+    size_t left = length - *taken;
+    size_t take = left < (size_t)wanted ? left : (size_t)wanted;
+    memcpy(to, from + *taken, take);
+    *taken += take;
+    return (int)take;
+}
+
+static int on_wanted(WOLFSSL *tls, char *to, int wanted, void *owner)
+{
+    struct tls_stream *stream = owner;
+    (void)tls;
+    if (stream->ahead_taken < stream->ahead.length)
+        return take_from(stream->ahead.at, &stream->ahead_taken, stream->ahead.length, to, wanted);
+    if (inlet.taken == inlet.length) {
+        int failed = fill_inlet(stream);
+        if (failed != 0)
+            return failed;
+    }
+    return take_from(inlet.room, &inlet.taken, inlet.length, to, wanted);
+}
+
+/* After each call that may have read. False: out of memory. */
+static bool put_ahead(struct tls_stream *stream)
+{
+    size_t left = inlet.length - inlet.taken;
+    if (stream->ahead_taken == stream->ahead.length) {
+        bytes_release(&stream->ahead);
+        stream->ahead_taken = 0;
+    }
+    assert(left == 0 || stream->ahead.length == 0); /* what is ahead is taken first */
+    if (left > 0)
+        bytes_add(&stream->ahead, inlet.room + inlet.taken, left);
+    inlet.taken = inlet.length = 0;
+    return !stream->ahead.failed;
+}
+
 struct tls_stream *tls_stream_new(struct tls_server *server, int fd)
 {
     char protocols[] = "h2";
@@ -145,7 +218,11 @@ struct tls_stream *tls_stream_new(struct tls_server *server, int fd)
     stream->server = server;
     server->references++;
     wolfSSL_SetCertCbCtx(stream->tls, stream);
+    stream->fd = fd;
+    bytes_init(&stream->ahead, NULL);
     wolfSSL_set_fd(stream->tls, fd);
+    wolfSSL_SSLSetIORecv(stream->tls, on_wanted);
+    wolfSSL_SetIOReadCtx(stream->tls, stream);
     wolfSSL_set_using_nonblock(stream->tls, 1);
     if (wolfSSL_UseALPN(stream->tls, protocols, 2, WOLFSSL_ALPN_FAILED_ON_MISMATCH) !=
         WOLFSSL_SUCCESS) {
@@ -160,6 +237,7 @@ void tls_stream_free(struct tls_stream *stream)
     if (stream == NULL)
         return;
     wolfSSL_free(stream->tls);
+    bytes_release(&stream->ahead);
     tls_server_release(stream->server);
     memory_free(stream);
 }
@@ -191,8 +269,11 @@ static bool speaks_h2(struct tls_stream *stream)
 enum tls_result tls_stream_handshake(struct tls_stream *stream)
 {
     int returned = wolfSSL_accept(stream->tls);
+    if (!put_ahead(stream))
+        return TLS_FAILED;
     if (returned != WOLFSSL_SUCCESS)
         return result_of(stream, returned);
+    stream->drained = false; /* who reads now may find what came since */
     if (speaks_h2(stream))
         return TLS_OK;
     stream->no_h2 = true;
@@ -203,24 +284,34 @@ enum tls_result tls_stream_read(struct tls_stream *stream, void *data, size_t *l
 {
     int returned = wolfSSL_read(stream->tls, data, (int)*length);
     *length = returned > 0 ? (size_t)returned : 0;
+    if (!put_ahead(stream))
+        return TLS_FAILED;
     return returned > 0 ? TLS_OK : result_of(stream, returned);
+}
+
+void tls_stream_pause(struct tls_stream *stream)
+{
+    stream->drained = true;
 }
 
 bool tls_stream_is_pending(const struct tls_stream *stream)
 {
-    return wolfSSL_pending(stream->tls) > 0;
+    return wolfSSL_pending(stream->tls) > 0 || stream->ahead_taken < stream->ahead.length;
 }
 
 enum tls_result tls_stream_write(struct tls_stream *stream, const void *data, size_t *length)
 {
     int returned = wolfSSL_write(stream->tls, data, (int)*length);
     *length = returned > 0 ? (size_t)returned : 0;
+    if (!put_ahead(stream))
+        return TLS_FAILED;
     return returned > 0 ? TLS_OK : result_of(stream, returned);
 }
 
 void tls_stream_close(struct tls_stream *stream)
 {
     wolfSSL_shutdown(stream->tls);
+    put_ahead(stream);
 }
 
 bool tls_stream_has_client_certificate(const struct tls_stream *stream)

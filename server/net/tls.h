@@ -31,9 +31,13 @@ void tls_stream_free(struct tls_stream *stream);
 
 enum tls_result tls_stream_handshake(struct tls_stream *stream);
 /* *length: in: room, out: bytes read. Call until TLS_WANT_READ, or as long as
- * tls_stream_is_pending: libev does not fire for bytes buffered inside. */
+ * tls_stream_is_pending: libev does not fire for bytes buffered inside. The socket is read once per
+ * TLS_WANT_READ as a rule: what came since, the (level-triggered) loop tells. */
 enum tls_result tls_stream_read(struct tls_stream *stream, void *data, size_t *length);
-bool tls_stream_is_pending(const struct tls_stream *stream); /* decrypted bytes wait inside */
+/* Read nothing more from the socket now: reading goes on to TLS_WANT_READ with what is inside. */
+void tls_stream_pause(struct tls_stream *stream);
+bool tls_stream_is_pending(
+    const struct tls_stream *stream); /* bytes wait inside: nothing tells of them */
 /* *length: in: bytes offered, out: taken. After TLS_WANT_WRITE offer the same bytes again. */
 enum tls_result tls_stream_write(struct tls_stream *stream, const void *data, size_t *length);
 void tls_stream_close(struct tls_stream *stream); /* close_notify, best effort */

@@ -328,6 +328,72 @@ static void test_bytes_that_wait_inside(void **state)
     hang_up();
 }
 
+/* Three records and a piece of a fourth come together: one look at the socket takes them all. */
+static void test_records_that_come_together(void **state)
+{
+    char data[100], rest[300];
+    size_t length = sizeof data;
+    (void)state;
+    assert_int_equal(shake_hands(&usual), TLS_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(wolfSSL_write(client, "abc" + i, 1), 1);
+    assert_int_equal(tls_stream_read(stream, data, &length), TLS_OK);
+    assert_int_equal(data[0], 'a');
+    assert_int_equal(recv(ends[0], rest, sizeof rest, MSG_PEEK), -1);
+    for (int i = 1; i < 3; i++) {
+        assert_true(tls_stream_is_pending(stream));
+        length = sizeof data;
+        assert_int_equal(tls_stream_read(stream, data, &length), TLS_OK);
+        assert_int_equal(length, 1);
+        assert_int_equal(data[0], 'a' + i);
+    }
+    assert_false(tls_stream_is_pending(stream));
+    assert_int_equal(tls_stream_read(stream, data, &length), TLS_WANT_READ);
+    /* byte by byte: a half record waits inside wolfSSL, not ahead of it */
+    assert_int_equal(wolfSSL_write(client, "d", 1), 1);
+    ssize_t size = recv(ends[0], rest, sizeof rest, 0);
+    assert_true(size > 0);
+    for (ssize_t i = 0; i < size; i++) {
+        assert_int_equal(send(ends[1], rest + i, 1, 0), 1);
+        length = sizeof data;
+        enum tls_result result = tls_stream_read(stream, data, &length);
+        while (i + 1 < size && tls_stream_is_pending(stream))
+            result = tls_stream_read(stream, data, &length);
+        assert_int_equal(result, i + 1 < size ? TLS_WANT_READ : TLS_OK);
+        assert_false(tls_stream_is_pending(stream));
+    }
+    assert_int_equal(data[0], 'd');
+    hang_up();
+}
+
+/* A peer that never stops sending doesn't keep us reading for ever. */
+static void test_a_pause(void **state)
+{
+    static char zeros[16000], data[16000];
+    size_t length = sizeof data;
+    long before = 0, after = 0;
+    (void)state;
+    assert_int_equal(shake_hands(&usual), TLS_OK);
+    for (int reads = 0;; reads++) {
+        while (wolfSSL_write(client, zeros, sizeof zeros) > 0)
+            before++;
+        if (reads == 3)
+            tls_stream_pause(stream);
+        length = sizeof data;
+        enum tls_result result = tls_stream_read(stream, data, &length);
+        if (result == TLS_WANT_READ)
+            break;
+        assert_int_equal(result, TLS_OK);
+        assert_true(reads < 100);
+        after += reads >= 3;
+    }
+    assert_true(before > 4 && after <= 2);
+    assert_false(tls_stream_is_pending(stream));
+    length = sizeof data;
+    assert_int_equal(tls_stream_read(stream, data, &length), TLS_OK); /* and then it goes on */
+    hang_up();
+}
+
 static void test_ends(void **state)
 {
     char data[10];
@@ -415,6 +481,8 @@ int main(void)
         cmocka_unit_test(test_plain_text),
         cmocka_unit_test(test_a_full_socket),
         cmocka_unit_test(test_bytes_that_wait_inside),
+        cmocka_unit_test(test_records_that_come_together),
+        cmocka_unit_test(test_a_pause),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_files_that_are_no_good),
         cmocka_unit_test(test_a_stream_outlives_its_server),
