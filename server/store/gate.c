@@ -4,8 +4,6 @@
 
 #include <assert.h>
 #include <ev.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "base/arena.h"
@@ -25,12 +23,27 @@
 #define TOMBSTONE_MS "120000" /* longer, so that it outlives every copy on its way */
 #define VALUE_SIZE 33         /* kind, caller, sign-in */
 
+#define BATCH_MAX 32  /* questions in a call: Redis does nothing else meanwhile */
+#define REPLY_HEAD 15 /* of a question: which, refused, remaining, retry, the value's length */
+
 enum { LIMIT_USER, LIMIT_IP, LIMIT_EXTRA, LIMITS };
 
+/* What was asked in this turn of the loop: one call of the function at its end. */
+struct batch {
+    struct gate_question *first, *last; /* chained through `next` */
+    int count;
+    struct bytes keys; /* in Redis' protocol */
+    struct bytes arguments;
+    struct bytes command;
+};
+
 struct gate {
+    struct ev_loop *loop;
     struct redis *redis;
     struct pg_pool *pool;
     struct gate_settings settings;
+    struct batch batch;
+    ev_prepare flush;
     struct limiter *limiter; /* when Redis is down */
     /* whose cell is where in it: nobody can choose keys that push another's out */
     uint8_t secret[CRYPTO_HASH_SIZE];
@@ -151,7 +164,9 @@ static void write_limit_key(const struct gate_question *question, int limit, str
     if (limit == LIMIT_IP) {
         static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
         bool ipv4 = memcmp(question->client.bytes, mapped, 12) == 0;
-        bytes_printf(key, "ip%d:", (int)question->extra);
+        bytes_add_text(key, "ip");
+        bytes_add_int(key, (int)question->extra);
+        bytes_add_char(key, ':');
         bytes_add_hex(key, question->client.bytes, ipv4 ? 16 : 8);
         return;
     }
@@ -254,8 +269,9 @@ static void on_looked_up(void *owner, enum pg_outcome outcome, const struct pg_r
     }
     *link = first->looker;
     bool found = outcome == PG_OK && pg_rows_count(rows) == 1;
+    struct gate_question known = {.kind = first->kind}; /* `first` may be gone when it's answered */
     if (found)
-        take_row(first, rows);
+        take_row(&known, rows);
     for (struct gate_question *question = first, *next; question != NULL; question = next) {
         next = question->next;
         question->next = NULL;
@@ -264,11 +280,9 @@ static void on_looked_up(void *owner, enum pg_outcome outcome, const struct pg_r
         } else if (!found) {
             refuse_unknown(question);
         } else {
-            if (question != first) {
-                memcpy(question->value, first->value, VALUE_SIZE);
-                question->has_value = true;
-                question->lifetime_ms = first->lifetime_ms;
-            }
+            memcpy(question->value, known.value, VALUE_SIZE);
+            question->has_value = true;
+            question->lifetime_ms = known.lifetime_ms;
             after_lookup(question);
         }
     }
@@ -320,22 +334,6 @@ static void go_local(struct gate_question *question)
         finish(question, GATE_UNAVAILABLE);
 }
 
-static int64_t reply_number(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_INTEGER ? reply->integer : strtoll(reply->str, NULL, 10);
-}
-
-static bool is_gate_reply(const redisReply *reply)
-{
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 5)
-        return false;
-    for (size_t i = 0; i < reply->elements; i++)
-        if (reply->element[i]->type != REDIS_REPLY_STRING &&
-            (i == 0 || reply->element[i]->type != REDIS_REPLY_INTEGER))
-            return false;
-    return true;
-}
-
 /* No limit makes anybody wait for longer than it takes to fill up again. */
 static int64_t bounded(const struct gate_question *question, int64_t retry_us)
 {
@@ -343,104 +341,193 @@ static int64_t bounded(const struct gate_question *question, int64_t retry_us)
     return retry_us < 0 ? 0 : retry_us > most ? most : retry_us;
 }
 
-static void on_gate_reply(void *owner, const struct redisReply *reply)
+/* What the function says of one question. */
+struct gate_reply {
+    int which; /* limit, from 1; 0: none */
+    bool limited;
+    int remaining;
+    int64_t retry_us;
+    struct slice value; /* the token's */
+};
+
+static uint64_t number_at(const char *at, size_t size)
 {
-    struct gate_question *question = owner;
-    if (!is_gate_reply(reply)) {
-        go_local(question);
-        return;
-    }
-    const redisReply *value = reply->element[0];
-    int64_t which = reply_number(reply->element[4]) - 1;
-    if (which >= 0 && which < LIMITS)
-        describe_limit(question, (int)which, (int)reply_number(reply->element[3]));
-    if (reply_number(reply->element[1]) != 0) {
-        question->answer.retry_after_us = bounded(question, reply_number(reply->element[2]));
+    uint64_t number = 0;
+    for (size_t i = 0; i < size; i++)
+        number = number << 8 | (unsigned char)at[i];
+    return number;
+}
+
+/* Takes one question's part off the front. */
+static bool take_reply(struct slice *rest, struct gate_reply *reply)
+{
+    if (rest->length < REPLY_HEAD)
+        return false;
+    const char *at = rest->at;
+    *reply = (struct gate_reply){.which = (int)number_at(at, 1),
+                                 .limited = at[1] != 0,
+                                 .remaining = (int)number_at(at + 2, 4),
+                                 .retry_us = (int64_t)number_at(at + 6, 8),
+                                 .value = {at + REPLY_HEAD, number_at(at + 14, 1)}};
+    if (reply->value.length > rest->length - REPLY_HEAD)
+        return false;
+    rest->at += REPLY_HEAD + reply->value.length;
+    rest->length -= REPLY_HEAD + reply->value.length;
+    return true;
+}
+
+static void follow_reply(struct gate_question *question, const struct gate_reply *reply)
+{
+    if (reply->which >= 1 && reply->which <= LIMITS)
+        describe_limit(question, reply->which - 1, reply->remaining);
+    if (reply->limited) {
+        question->answer.retry_after_us = bounded(question, reply->retry_us);
         finish(question, GATE_LIMITED);
     } else if (question->kind == GATE_NOBODY) {
         finish(question, GATE_ALLOWED);
-    } else if (value->len == VALUE_SIZE) {
-        take_value(question, (const uint8_t *)value->str);
+    } else if (reply->value.length == VALUE_SIZE) {
+        take_value(question, (const uint8_t *)reply->value.at);
         finish(question, GATE_ALLOWED);
-    } else if (value->len > 0 || question->has_value) {
+    } else if (reply->value.length > 0 || question->has_value) {
         finish(question, GATE_UNAUTHENTICATED); /* a tombstone */
     } else if (!look_up(question)) {
         finish(question, GATE_UNAVAILABLE);
     }
 }
 
-/* The call's words. The token's answer after a lookup doesn't charge the IP again. */
-struct words {
-    struct arena arena;
-    const char *at[16];
-    size_t length[16];
-    int count;
-    bool failed;
-};
-
-static void add_word(struct words *words, struct slice word)
+/* A call's questions, in order; `reply` NULL: Redis is of no help. */
+static void on_batch_reply(void *owner, const struct redisReply *reply)
 {
-    words->at[words->count] = word.at == NULL ? "" : word.at;
-    words->length[words->count++] = word.length;
-}
-
-static void add_number(struct words *words, int64_t number)
-{
-    struct bytes text;
-    bytes_init(&text, &words->arena);
-    bytes_add_int(&text, number);
-    words->failed = words->failed || text.failed;
-    add_word(words, bytes_view(&text));
-}
-
-static void add_token_key(struct words *words, const struct gate_question *question)
-{
-    struct bytes key;
-    bytes_init(&key, &words->arena);
-    if (question->kind != GATE_NOBODY) {
-        bytes_add_char(&key, '{');
-        bytes_add_hex(&key, question->answer.caller_id.bytes, 16);
-        bytes_add_text(&key, "}:token:");
-        bytes_add_hex(&key, question->token_hash, 32);
+    bool is_answer = reply != NULL && reply->type == REDIS_REPLY_STRING;
+    struct slice rest = {is_answer ? reply->str : NULL, is_answer ? reply->len : 0};
+    for (struct gate_question *question = owner, *next; question != NULL; question = next) {
+        struct gate_reply own;
+        next = question->next;
+        question->next = NULL;
+        if (take_reply(&rest, &own))
+            follow_reply(question, &own);
+        else
+            go_local(question);
     }
-    words->failed = words->failed || key.failed;
-    add_word(words, bytes_view(&key));
 }
 
+/* A word in Redis' protocol: $<length>, then the bytes. */
+static void add_word(struct bytes *out, const void *word, size_t length)
+{
+    bytes_add_char(out, '$');
+    bytes_add_uint(out, length);
+    bytes_add(out, "\r\n", 2);
+    bytes_add(out, word, length);
+    bytes_add(out, "\r\n", 2);
+}
+
+static void write_token_key(const struct uuid *caller, const uint8_t token_hash[32],
+                            struct bytes *key)
+{
+    bytes_add_char(key, '{');
+    bytes_add_hex(key, caller->bytes, 16);
+    bytes_add_text(key, "}:token:");
+    bytes_add_hex(key, token_hash, 32);
+}
+
+static void add_keys(const struct gate_question *question, const struct gate_rate *rates[LIMITS],
+                     struct bytes *out)
+{
+    char space[160];
+    struct bytes key = {.at = space, .capacity = sizeof space - 1, .limit = sizeof space - 1};
+    if (question->kind != GATE_NOBODY)
+        write_token_key(&question->answer.caller_id, question->token_hash, &key);
+    add_word(out, key.at, key.length);
+    for (int i = 0; i < LIMITS; i++) {
+        bytes_clear(&key);
+        if (rates[i] != NULL)
+            write_limit_key(question, i, &key);
+        assert(!key.failed);
+        add_word(out, key.at, key.length);
+    }
+}
+
+static void add_argument(const struct gate_question *question,
+                         const struct gate_rate *rates[LIMITS], struct bytes *out)
+{
+    char space[(2 * LIMITS + 1) * 8 + VALUE_SIZE + 1];
+    struct bytes all = {.at = space, .capacity = sizeof space - 1, .limit = sizeof space - 1};
+    for (int i = 0; i < LIMITS; i++) {
+        bytes_add_be64(&all, rates[i] == NULL ? 0 : (uint64_t)limiter_interval(rates[i]));
+        bytes_add_be64(&all, rates[i] == NULL ? 0 : (uint64_t)limiter_tolerance(rates[i]));
+    }
+    bytes_add_be64(&all, (uint64_t)question->lifetime_ms);
+    if (question->has_value)
+        bytes_add(&all, question->value, VALUE_SIZE);
+    assert(!all.failed);
+    add_word(out, all.at, all.length);
+}
+
+static void write_call(struct batch *batch)
+{
+    uint64_t keys = (uint64_t)batch->count * (LIMITS + 1);
+    char digits[24];
+    struct bytes count = {.at = digits, .capacity = sizeof digits - 1, .limit = sizeof digits - 1};
+    bytes_clear(&batch->command);
+    bytes_reserve(&batch->command, 100 + batch->keys.length + batch->arguments.length);
+    bytes_add_char(&batch->command, '*');
+    bytes_add_uint(&batch->command, 3 + keys + (uint64_t)batch->count);
+    bytes_add_text(&batch->command, "\r\n");
+    bytes_add_uint(&count, keys);
+    add_word(&batch->command, "FCALL", 5);
+    add_word(&batch->command, GATE_FUNCTION_NAME, sizeof GATE_FUNCTION_NAME - 1);
+    add_word(&batch->command, count.at, count.length);
+    bytes_add_slice(&batch->command, bytes_view(&batch->keys));
+    bytes_add_slice(&batch->command, bytes_view(&batch->arguments));
+}
+
+static void send_batch(struct gate *gate)
+{
+    struct batch *batch = &gate->batch;
+    struct gate_question *first = batch->first;
+    if (first == NULL)
+        return;
+    write_call(batch);
+    bool asked = !batch->keys.failed && !batch->arguments.failed && !batch->command.failed &&
+                 redis_ask_written(gate->redis, bytes_view(&batch->command), on_batch_reply, first);
+    batch->first = batch->last = NULL;
+    batch->count = 0;
+    bytes_clear(&batch->keys);
+    bytes_clear(&batch->arguments);
+    if (!asked)
+        on_batch_reply(first, NULL);
+}
+
+static void on_flush(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    send_batch(watcher->data);
+}
+
+/* Into this turn's call. After a lookup the IP isn't charged again. False: the breaker is open. */
 static bool ask_redis(struct gate_question *question)
 {
+    struct gate *gate = question->gate;
+    struct batch *batch = &gate->batch;
     const struct gate_rate *rates[LIMITS];
-    struct words words = {.count = 0};
-    assert(question->gate != NULL);
-    arena_init(&words.arena);
+    if (!redis_is_up(gate->redis))
+        return false;
+    if (batch->count == BATCH_MAX)
+        send_batch(gate);
     choose_rates(question, rates);
     if (question->has_value)
         rates[LIMIT_IP] = NULL;
-    add_word(&words, SLICE("FCALL"));
-    add_word(&words, SLICE(GATE_FUNCTION_NAME));
-    add_word(&words, SLICE("4"));
-    add_token_key(&words, question);
-    for (int i = 0; i < LIMITS; i++) {
-        struct bytes key;
-        bytes_init(&key, &words.arena);
-        if (rates[i] != NULL)
-            write_limit_key(question, i, &key);
-        words.failed = words.failed || key.failed;
-        add_word(&words, bytes_view(&key));
-    }
-    for (int i = 0; i < LIMITS; i++) {
-        add_number(&words, rates[i] == NULL ? 0 : limiter_interval(rates[i]));
-        add_number(&words, rates[i] == NULL ? 0 : limiter_tolerance(rates[i]));
-    }
-    add_word(&words, question->has_value ? (struct slice){(const char *)question->value, VALUE_SIZE}
-                                         : SLICE(""));
-    add_number(&words, question->lifetime_ms);
-    bool asked =
-        !words.failed && redis_ask(question->gate->redis,
-                                   &(struct redis_command){words.count, words.at, words.length},
-                                   on_gate_reply, question);
-    arena_release(&words.arena);
-    return asked;
+    add_keys(question, rates, &batch->keys);
+    add_argument(question, rates, &batch->arguments);
+    question->next = NULL;
+    if (batch->first == NULL)
+        batch->first = question;
+    else
+        batch->last->next = question;
+    batch->last = question;
+    batch->count++;
+    return true;
 }
 
 /* "Bearer <token>": False when there is something that isn't that. */
@@ -512,10 +599,7 @@ bool gate_revoke(struct gate *gate, const struct uuid *caller, const uint8_t tok
     if (revocation == NULL)
         return false;
     *revocation = (struct revocation){done, owner};
-    bytes_add_char(&key, '{');
-    bytes_add_hex(&key, caller->bytes, 16);
-    bytes_add_text(&key, "}:token:");
-    bytes_add_hex(&key, token_hash, 32);
+    write_token_key(caller, token_hash, &key);
     const char *words[] = {"SET", space, "revoked", "PX", TOMBSTONE_MS};
     const size_t lengths[] = {3, key.length, 7, 2, sizeof TOMBSTONE_MS - 1};
     if (redis_ask(gate->redis, &(struct redis_command){5, words, lengths}, on_revoked, revocation))
@@ -537,8 +621,13 @@ struct gate *gate_new(struct ev_loop *loop, struct pg_pool *pool,
     struct gate *gate = memory_alloc(sizeof *gate);
     if (gate == NULL)
         return NULL;
+    gate->loop = loop;
     gate->pool = pool;
     gate->settings = *settings;
+    ev_prepare_init(&gate->flush, on_flush);
+    ev_set_priority(&gate->flush, EV_MINPRI + 1); /* after who asks, before Redis' connection */
+    gate->flush.data = gate;
+    ev_prepare_start(loop, &gate->flush);
     crypto_random(gate->secret, sizeof gate->secret);
     gate->limiter = limiter_new();
     gate->redis = redis_new(loop, &redis);
@@ -564,7 +653,12 @@ void gate_free(struct gate *gate)
 {
     if (gate == NULL)
         return;
+    ev_prepare_stop(gate->loop, &gate->flush);
+    send_batch(gate);
     redis_free(gate->redis);
+    bytes_release(&gate->batch.keys);
+    bytes_release(&gate->batch.arguments);
+    bytes_release(&gate->batch.command);
     limiter_free(gate->limiter);
     memory_free(gate);
 }

@@ -38,6 +38,9 @@ struct redis {
     redisAsyncContext *context;
     ev_timer retry;
     ev_timer tick;
+    ev_prepare flush;
+    bool unsent;     /* something was asked in this turn */
+    bool flushing;   /* and is being sent */
     bool up;         /* connected, functions loaded: the breaker is closed */
     int strikes;     /* looks in a row at which the oldest question was overdue */
     bool distrusted; /* it answered with an error: this connection is being closed */
@@ -184,6 +187,33 @@ static bool say_hello(struct redis *redis, const struct redis_address *address)
     return asked == REDIS_OK;
 }
 
+/* hiredis has something to send. Not at once, and not by asking the loop whether it may: at the end
+ * of the turn, all of it. What the socket doesn't take then, or while it connects, is the loop's.
+ */
+static void on_unsent(void *events)
+{
+    struct redis *redis = ((redisLibevEvents *)events)->context->data;
+    if (redis->flushing || (redis->context->c.flags & REDIS_CONNECTED) == 0)
+        redisLibevAddWrite(events);
+    else
+        redis->unsent = true;
+}
+
+static void on_flush(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    struct redis *redis = watcher->data;
+    (void)loop;
+    (void)events;
+    if (!redis->unsent)
+        return;
+    redis->unsent = false;
+    if (redis->context == NULL)
+        return;
+    redis->flushing = true;
+    redisAsyncHandleWrite(redis->context);
+    redis->flushing = false;
+}
+
 static void start_connect(struct redis *redis)
 {
     struct redis_address address;
@@ -202,6 +232,7 @@ static void start_connect(struct redis *redis)
     redis->context->data = redis;
     redis->context->c.reader->maxelements = ELEMENTS_MAX; /* it allocates before they come */
     redisLibevAttach(redis->loop, redis->context);
+    redis->context->ev.addWrite = on_unsent;
     redisAsyncSetConnectCallback(redis->context, on_connect);
     redisAsyncSetDisconnectCallback(redis->context, on_disconnect);
     bool said = say_hello(redis, &address);
@@ -257,9 +288,12 @@ struct redis *redis_new(struct ev_loop *loop, const struct redis_settings *setti
     redis->delay = RETRY_FIRST_S;
     ev_timer_init(&redis->retry, on_retry, 0., 0.);
     ev_timer_init(&redis->tick, on_tick, TICK_S, TICK_S);
-    redis->retry.data = redis->tick.data = redis;
+    ev_prepare_init(&redis->flush, on_flush);
+    ev_set_priority(&redis->flush, EV_MINPRI); /* after all that may still ask in this turn */
+    redis->retry.data = redis->tick.data = redis->flush.data = redis;
     ev_timer_start(loop, &redis->retry);
     ev_timer_start(loop, &redis->tick);
+    ev_prepare_start(loop, &redis->flush);
     return redis;
 }
 
@@ -271,6 +305,7 @@ void redis_free(struct redis *redis)
     redis->up = false;
     ev_timer_stop(redis->loop, &redis->retry);
     ev_timer_stop(redis->loop, &redis->tick);
+    ev_prepare_stop(redis->loop, &redis->flush);
     if (redis->context != NULL)
         redisAsyncFree(redis->context);
     while (redis->spare != NULL) {
@@ -317,18 +352,19 @@ static void on_answer(redisAsyncContext *context, void *answer, void *user)
     copy.answer(copy.owner, reply);
 }
 
-bool redis_ask(struct redis *redis, const struct redis_command *command, redis_answer *answer,
-               void *owner)
+/* A place for a question that is about to be sent; NULL: the breaker is open, or out of memory. */
+static struct asked *prepare(struct redis *redis, redis_answer *answer, void *owner)
 {
-    if (!redis->up)
-        return false;
-    struct asked *asked = take_asked(redis);
-    if (asked == NULL)
-        return false;
-    *asked = (struct asked){answer, owner, redis, clock_monotonic(), NULL};
-    if (redisAsyncCommandArgv(redis->context, on_answer, asked, command->count,
-                              (const char **)(uintptr_t)command->words,
-                              command->lengths) != REDIS_OK) {
+    struct asked *asked = redis->up ? take_asked(redis) : NULL;
+    if (asked != NULL)
+        *asked = (struct asked){answer, owner, redis, clock_monotonic(), NULL};
+    return asked;
+}
+
+/* What hiredis said to it. */
+static bool note_asked(struct redis *redis, struct asked *asked, int status)
+{
+    if (status != REDIS_OK) {
         put_back(redis, asked);
         return false;
     }
@@ -338,6 +374,25 @@ bool redis_ask(struct redis *redis, const struct redis_command *command, redis_a
         redis->newest->next = asked;
     redis->newest = asked;
     return true;
+}
+
+bool redis_ask(struct redis *redis, const struct redis_command *command, redis_answer *answer,
+               void *owner)
+{
+    struct asked *asked = prepare(redis, answer, owner);
+    return asked != NULL &&
+           note_asked(redis, asked,
+                      redisAsyncCommandArgv(redis->context, on_answer, asked, command->count,
+                                            (const char **)(uintptr_t)command->words,
+                                            command->lengths));
+}
+
+bool redis_ask_written(struct redis *redis, struct slice command, redis_answer *answer, void *owner)
+{
+    struct asked *asked = prepare(redis, answer, owner);
+    return asked != NULL && note_asked(redis, asked,
+                                       redisAsyncFormattedCommand(redis->context, on_answer, asked,
+                                                                  command.at, command.length));
 }
 
 void redis_set_timeout(struct redis *redis, int64_t timeout_us)

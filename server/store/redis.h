@@ -1,14 +1,17 @@
-/* One connection to Redis (7 or newer) on the loop, with a breaker: while it is down or slower than
- * the timeout, nothing is asked and the caller goes another way; it comes back by itself. None of
- * our commands expects an error for an answer: one (the functions are gone, a replica, no memory
- * left, ...) opens the breaker, too, and Redis is connected and given its functions anew. The only
- * user of hiredis besides gate.c's reading of replies and verify_cache.c. */
+/* One connection to Redis (7 or newer) on the loop; what is asked in a turn leaves at its end, with
+ * a breaker: while it is down or slower than the timeout, nothing is asked and the caller goes
+ * another way; it comes back by itself. None of our commands expects an error for an answer: one
+ * (the functions are gone, a replica, no memory left, ...) opens the breaker, too, and Redis is
+ * connected and given its functions anew. The only user of hiredis besides gate.c's reading of
+ * replies and verify_cache.c. */
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/slice.h"
 
 struct ev_loop;
 struct redis;
@@ -41,6 +44,10 @@ bool redis_ask(struct redis *redis, const struct redis_command *command, redis_a
 
 /* Slower than that from now on: the breaker opens. */
 void redis_set_timeout(struct redis *redis, int64_t timeout_us);
+
+/* The same for a command that is written already, in Redis' protocol. */
+bool redis_ask_written(struct redis *redis, struct slice command, redis_answer *answer,
+                       void *owner);
 
 bool redis_is_up(const struct redis *redis); /* the breaker is closed */
 

@@ -57,17 +57,17 @@ static void run(const char *text)
 
 /* ---- the function against the model */
 
-/* The function with its clock in our hands: two more arguments instead of TIME. */
+/* The function with its clock in our hands: two more arguments, the last, instead of TIME. */
 static void load_with_our_clock(void)
 {
     static const char clock_call[] = "redis.call('TIME')";
-    static const char name[] = "moolah_gate_1";
+    static const char name[] = GATE_FUNCTION_NAME;
     char source[8192];
     size_t length = 0;
     for (const char *at = gate_function_source; *at != '\0';) {
         if (strncmp(at, clock_call, sizeof clock_call - 1) == 0) {
-            length +=
-                (size_t)snprintf(source + length, sizeof source - length, "{args[9], args[10]}");
+            length += (size_t)snprintf(source + length, sizeof source - length,
+                                       "{args[#args - 1], args[#args]}");
             at += sizeof clock_call - 1;
         } else if (strncmp(at, name, sizeof name - 1) == 0) {
             length += (size_t)snprintf(source + length, sizeof source - length, "gate_of_test");
@@ -88,28 +88,74 @@ struct verdict {
     int64_t retry;
 };
 
-enum { KEYS = 4 };
+enum { KEYS = 4, BATCH = 6 };
 
-static struct verdict ask_function(const int keys[3], const struct gate_rate *rates, bool known,
-                                   int64_t now)
+/* One question of a call: the rates of its limits, as the function wants them. */
+static void write_rates(struct bytes *out, const struct gate_rate *rates)
 {
-    char names[3][32];
-    for (int i = 0; i < 3; i++)
-        snprintf(names[i], sizeof names[i], keys[i] < 0 ? "" : "model:%d:%d", i, keys[i]);
-    redisReply *reply =
-        command("FCALL gate_of_test 4 %s %s %s %s %lld %lld %lld %lld %lld %lld %s 60000 %lld %lld",
-                known ? "model:token" : "model:no_token", names[0], names[1], names[2],
-                (long long)limiter_interval(&rates[0]), (long long)limiter_tolerance(&rates[0]),
-                (long long)limiter_interval(&rates[1]), (long long)limiter_tolerance(&rates[1]),
-                (long long)limiter_interval(&rates[2]), (long long)limiter_tolerance(&rates[2]), "",
-                (long long)(now / 1000000), (long long)(now % 1000000));
+    for (int i = 0; i < 3; i++) {
+        bytes_add_be64(out, (uint64_t)limiter_interval(&rates[i]));
+        bytes_add_be64(out, (uint64_t)limiter_tolerance(&rates[i]));
+    }
+    bytes_add_be64(out, 60000);
+}
+
+static uint64_t number_at(const char *at, size_t size)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < size; i++)
+        number = number << 8 | (unsigned char)at[i];
+    return number;
+}
+
+struct asked {
+    int keys[3]; /* negative: none */
+    bool known;
+};
+
+/* `count` questions in one call. */
+static void ask_function(const struct asked *asked, int count, const struct gate_rate *rates,
+                         int64_t now, struct verdict *verdicts)
+{
+    static char words[3 + BATCH * 5 + 2][80];
+    const char *at[3 + BATCH * 5 + 2];
+    size_t lengths[3 + BATCH * 5 + 2];
+    int n = 0;
+    snprintf(words[n++], sizeof words[0], "FCALL");
+    snprintf(words[n++], sizeof words[0], "gate_of_test");
+    snprintf(words[n++], sizeof words[0], "%d", 4 * count);
+    for (int q = 0; q < count; q++) {
+        snprintf(words[n++], sizeof words[0], "model:%stoken", asked[q].known ? "" : "no_");
+        for (int i = 0; i < 3; i++, n++)
+            snprintf(words[n], sizeof words[0], asked[q].keys[i] < 0 ? "" : "model:%d:%d", i,
+                     asked[q].keys[i]);
+    }
+    for (int i = 0; i < n; i++)
+        lengths[i] = strlen(words[i]);
+    for (int q = 0; q < count; q++) {
+        struct bytes rate = {.at = words[n], .capacity = 79, .limit = 79};
+        write_rates(&rate, rates);
+        lengths[n++] = rate.length;
+    }
+    lengths[n] = (size_t)snprintf(words[n], sizeof words[0], "%lld", (long long)(now / 1000000));
+    n++;
+    lengths[n] = (size_t)snprintf(words[n], sizeof words[0], "%lld", (long long)(now % 1000000));
+    n++;
+    for (int i = 0; i < n; i++)
+        at[i] = words[i];
+    redisReply *reply = redisCommandArgv(direct, n, at, lengths);
+    assert_non_null(reply);
     if (reply->type == REDIS_REPLY_ERROR)
         print_error("%s\n", reply->str);
-    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
-    struct verdict verdict = {reply->element[1]->integer != 0,
-                              strtoll(reply->element[2]->str, NULL, 10)};
+    assert_int_equal(reply->type, REDIS_REPLY_STRING);
+    const char *rest = reply->str;
+    for (int q = 0; q < count; q++) {
+        assert_true(rest + 15 <= reply->str + reply->len);
+        verdicts[q] = (struct verdict){rest[1] != 0, (int64_t)number_at(rest + 6, 8)};
+        rest += 15 + number_at(rest + 14, 1);
+    }
+    assert_ptr_equal(rest, reply->str + reply->len);
     freeReplyObject(reply);
-    return verdict;
 }
 
 static struct verdict ask_model(struct limiter *limiter, const int keys[3],
@@ -137,25 +183,31 @@ static void test_the_function_decides_as_the_model(void **state)
     static const struct gate_rate rates[] = {{0.02, 5}, {0.05, 9}, {0.003, 2}};
     struct limiter *limiter = limiter_new();
     unsigned dice = 11;
-    int64_t now = INT64_C(1764547200123456);
+    int64_t now = clock_now();
     long limited = 0;
     (void)state;
     assert_non_null(limiter);
     run("FLUSHALL");
     run("SET model:token somebody");
     load_with_our_clock();
-    for (int i = 0; i < 4000; i++) {
-        int keys[3];
-        for (int k = 0; k < 3; k++)
-            keys[k] = rand_r(&dice) % (KEYS + 1) - 1;
-        bool known = rand_r(&dice) % 4 != 0;
-        /* a burst, then a pause: far slower than the real clock, so that nothing expires early */
-        now += rand_r(&dice) % 8 == 0 ? rand_r(&dice) % 90000000 : rand_r(&dice) % 100;
-        struct verdict is = ask_function(keys, rates, known, now);
-        struct verdict should = ask_model(limiter, keys, rates, known, now);
-        assert_int_equal(is.limited, should.limited);
-        assert_true(is.retry == should.retry);
-        limited += is.limited;
+    for (int i = 0; i < 4000;) {
+        struct asked asked[BATCH];
+        struct verdict is[BATCH];
+        int count = 1 + rand_r(&dice) % BATCH;
+        for (int q = 0; q < count; q++) {
+            for (int k = 0; k < 3; k++)
+                asked[q].keys[k] = rand_r(&dice) % (KEYS + 1) - 1;
+            asked[q].known = rand_r(&dice) % 4 != 0;
+        }
+        /* a burst, then a pause: far ahead of the real clock, so that nothing expires */
+        now += rand_r(&dice) % 3 == 0 ? rand_r(&dice) % 180000000 : rand_r(&dice) % 100;
+        ask_function(asked, count, rates, now, is);
+        for (int q = 0; q < count; q++, i++) {
+            struct verdict should = ask_model(limiter, asked[q].keys, rates, asked[q].known, now);
+            assert_int_equal(is[q].limited, should.limited);
+            assert_true(is[q].retry == should.retry);
+            limited += is[q].limited;
+        }
     }
     assert_in_range(limited, 400, 3600); /* both happened often */
     limiter_free(limiter);
@@ -349,6 +401,35 @@ static void test_sign_ins_are_counted_by_phone(void **state)
     gate_free(gate);
 }
 
+/* Calls of the function that have reached Redis: those it ran, and those it refused. */
+static long calls_run(void);
+
+/* What is asked in one turn of the loop goes to Redis in few calls, and counts as if it came one by
+ * one: of 90 anonymous questions from one address 50 are let in, the first ones. */
+static void test_one_turn_is_few_calls(void **state)
+{
+    enum { ALL = 90, ALLOWED = 50 };
+    static struct question questions[ALL];
+    struct gate *gate = open_gate();
+    (void)state;
+    long before = calls_run();
+    for (int i = 0; i < ALL; i++) {
+        set_question(&questions[i], "", 77);
+        assert_int_equal(gate_ask(gate, &questions[i].gate), GATE_ASKED_LATER);
+    }
+    for (int i = 0; i < ALL; i++) {
+        assert_true(scratch_await_flag(loop, &questions[i].done));
+        assert_int_equal(questions[i].dones, 1);
+        assert_int_equal(questions[i].gate.answer.verdict,
+                         i < ALLOWED ? GATE_ALLOWED : GATE_LIMITED);
+        assert_string_equal(questions[i].gate.answer.policy, "ip");
+        if (i < ALLOWED)
+            assert_int_equal(questions[i].gate.answer.remaining, ALLOWED - 1 - i);
+    }
+    assert_int_equal(calls_run() - before, 3); /* of 32, 32 and 26 */
+    gate_free(gate);
+}
+
 /* Equal tokens at once are asked of PostgreSQL once, and each is answered. */
 static void test_questions_at_once(void **state)
 {
@@ -436,8 +517,7 @@ static void test_every_answer_may_be_lost(void **state)
     gate_free(gate);
 }
 
-/* Calls of the function that have reached Redis: those it ran, and those it refused. */
-static long fcalls(void)
+static long calls_run(void)
 {
     redisReply *reply = command("INFO commandstats");
     const char *at = strstr(reply->str, "cmdstat_fcall:calls=");
@@ -464,9 +544,9 @@ static void test_a_flushed_function_comes_back(void **state)
     expect_service(gate, token);
     assert_true(gate_breaker_is_open(gate));
     assert_true(scratch_await(loop, is_closed, gate));
-    long before = fcalls();
+    long before = calls_run();
     expect_service(gate, token);
-    assert_true(fcalls() >= before + 2);
+    assert_true(calls_run() >= before + 2);
     gate_free(gate);
 }
 
@@ -479,10 +559,10 @@ static void test_a_redis_that_refuses(void **state)
     (void)state;
     sign_in(7, token, hash);
     run("CONFIG SET maxmemory 1");
-    long before = fcalls();
+    long before = calls_run();
     for (int i = 0; i < 100; i++)
         assert_int_equal(ask(gate, token, (uint8_t)(60 + i)), GATE_ALLOWED);
-    assert_in_range(fcalls() - before, 1, 5);
+    assert_in_range(calls_run() - before, 1, 5);
     run("CONFIG SET maxmemory 0");
     assert_true(scratch_await(loop, is_closed, gate));
     expect_service(gate, token);
@@ -630,6 +710,7 @@ int main(void)
         cmocka_unit_test(test_guessing_burns_the_ip_only),
         cmocka_unit_test(test_a_user_past_the_limit_has_nothing_left),
         cmocka_unit_test(test_sign_ins_are_counted_by_phone),
+        cmocka_unit_test(test_one_turn_is_few_calls),
         cmocka_unit_test(test_questions_at_once),
         cmocka_unit_test(test_slow_or_gone),
         cmocka_unit_test(test_every_answer_may_be_lost),
