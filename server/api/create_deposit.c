@@ -51,9 +51,13 @@ static enum flow_verdict report_posting(struct flow *flow)
 }
 
 static const struct flow_step steps[] = {
-    {"read_body", read_body},           {"ask_gate", call_ask_gate},
-    {"check_gate", call_check_partner}, {"ask_posting", ask_posting},
-    {"report_posting", report_posting}, {NULL, NULL},
+    {"admit", movement_admit},
+    {"read_body", read_body},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_partner},
+    {"ask_posting", ask_posting},
+    {"report_posting", report_posting},
+    {NULL, NULL},
 };
 
 void create_deposit(void *owner, struct request *request)

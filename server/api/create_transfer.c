@@ -88,6 +88,7 @@ static enum flow_verdict report_posting(struct flow *flow)
 }
 
 static const struct flow_step steps[] = {
+    {"admit", movement_admit}, /* overloaded: refused before any work */
     {"read_body", read_body},
     {"ask_gate", call_ask_gate}, /* Redis: token and rate limits */
     {"check_gate", call_check_user},

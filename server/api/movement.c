@@ -14,6 +14,14 @@ static void done(struct posting_order *order)
     call_resume(movement->call);
 }
 
+enum flow_verdict movement_admit(struct flow *flow)
+{
+    struct call *call = call_of(flow);
+    if (posting_admits(call->service->posting, call->service->settings.posting_deadline_us))
+        return FLOW_NEXT;
+    return call_refuse(call, PROBLEM_OVERLOADED, NULL);
+}
+
 enum flow_verdict movement_ask(struct call *call, struct movement *movement)
 {
     struct posting_order *order = &movement->receipt.order;

@@ -22,6 +22,9 @@ struct movement {
     struct slice answer; /* copied out of the batch */
 };
 
+/* Step, before anything else: refuse at once what would have to wait too long for posting. */
+enum flow_verdict movement_admit(struct flow *flow);
+
 /* Put it on the posting queue: FLOW_WAIT, or the refusal when there is no room. */
 enum flow_verdict movement_ask(struct call *call, struct movement *movement);
 

@@ -14,6 +14,7 @@
 #define LANES_MAX 16
 #define RETRIES_MAX 5     /* for errors that go away by themselves, then the batch is halved */
 #define QUEUE_ALWAYS 1024 /* so many may wait whatever the measured rate says */
+#define LINE_PART 10      /* of its deadline: so long may the line be that an order joins */
 #define PAUSE_S 0.1       /* before a batch that the database couldn't take is tried again */
 #define TICK_S 0.1        /* how often waiting orders are looked over for passed deadlines */
 
@@ -48,6 +49,7 @@ static struct {
     metric outcomes[POSTING_POISONED + 1];
     metric replayed;
     metric refused;
+    metric not_admitted;
     metric halved;
 } metrics;
 
@@ -74,6 +76,8 @@ void posting_register_metrics(void)
                                         "Orders answered from an earlier one's key");
     metrics.refused = metrics_register(METRIC_COUNTER, "moolah_posting_queue_full_total", "",
                                        "Orders not taken because too much waited");
+    metrics.not_admitted = metrics_register(METRIC_COUNTER, "moolah_posting_not_admitted_total", "",
+                                            "Requests refused unread because the line was long");
     metrics.halved = metrics_register(METRIC_COUNTER, "moolah_posting_batches_halved_total", "",
                                       "Batches halved to find the order that the database refuses");
     lane_register_metrics();
@@ -485,7 +489,18 @@ void posting_free(struct posting_queue *queue)
     memory_free(queue);
 }
 
-/* Bounded by rate x deadline: what couldn't be served in time is refused before work begins. */
+/* Shorter than has_room's line: what was admitted finds room when it gets there. Each batch that is
+ * taken lets as many in, so the line stays as long as it may be and batches stay full. */
+bool posting_admits(const struct posting_queue *queue, int64_t deadline_us)
+{
+    double line = queue->rate * (double)deadline_us / CLOCK_SECOND / LINE_PART;
+    bool admits = queue->waiting < QUEUE_ALWAYS ||
+                  (queue->waiting < queue->settings.queue_max && queue->waiting < line);
+    metrics_add(metrics.not_admitted, !admits);
+    return admits;
+}
+
+/* Bounded by rate x deadline: what couldn't be served in time is refused. */
 static bool has_room(const struct posting_queue *queue, const struct posting_order *order)
 {
     if (queue->waiting >= queue->settings.queue_max)

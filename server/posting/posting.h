@@ -100,6 +100,11 @@ void posting_free(
 /* Other sizes from the next batch on. False: out of memory, the old ones stay. */
 bool posting_set_sizes(struct posting_queue *queue, int batch_max, int queue_max);
 
+/* Asked before any work is spent on a request that will become an order: false when those that wait
+ * already would take more than a tenth of its deadline. Answer 503 overloaded at once then; a short
+ * line keeps the promise to all others. */
+bool posting_admits(const struct posting_queue *queue, int64_t deadline_us);
+
 /* False: too much waits already; answer 503 overloaded. */
 bool posting_submit(struct posting_queue *queue, struct posting_order *order);
 

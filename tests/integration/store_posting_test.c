@@ -552,6 +552,31 @@ static void test_the_queue_is_bounded(void **state)
     posting_free(queue);
 }
 
+/* A line that nobody knows the speed of may have 1024 in it; then requests are turned away, but
+ * what was let in before still finds its place. */
+static void test_the_line_is_short(void **state)
+{
+    enum { LINE = 1024 };
+    static struct test_order orders[LINE + 1];
+    struct posting_settings settings = *settings_for(scratch->server, 0);
+    (void)state;
+    settings.queue_max = 2 * LINE;
+    struct posting_queue *queue = posting_new(loop, &settings);
+    assert_non_null(queue);
+    posting_set_bundle(queue, rules);
+    for (int i = 0; i <= LINE; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "line-%d", i);
+        set_order(&orders[i], TRANSACTION_TRANSFER, (const int[]){0, 1}, 1, key);
+        assert_int_equal(posting_admits(queue, INT64_C(15) * CLOCK_SECOND), i < LINE);
+        assert_int_equal(posting_submit(queue, &orders[i].own.order), i < LINE);
+    }
+    assert_true(scratch_await(loop, all_done, &(struct group){orders, LINE}));
+    assert_true(posting_admits(queue, INT64_C(15) * CLOCK_SECOND));
+    expect_truth(orders, LINE);
+    posting_free(queue);
+}
+
 /* Freed in mid-flight: its orders are dropped, and what the database has of them is whole. */
 static void test_freeing_in_mid_flight(void **state)
 {
@@ -627,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_making_a_queue_without_memory),
         cmocka_unit_test(test_the_queue_is_bounded),
+        cmocka_unit_test(test_the_line_is_short),
         cmocka_unit_test(test_freeing_in_mid_flight),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
