@@ -17,6 +17,9 @@
 #define RECONNECT_S 0.02
 #define TICK_S 0.01
 #define AGAIN_SECONDS 120.
+#define FAST_RATE 4000. /* per second: from there on requests leave a millisecond's worth at once \
+                         */
+#define FAST_PACE_US 1000
 
 /* One request on its way: waiting for a stream, or in flight. */
 struct slot {
@@ -52,6 +55,7 @@ struct load_engine {
     enum phase phase;
     int64_t began, warm, end, dead; /* monotonic us */
     int64_t due;                    /* the next arrival; INT64_MAX: none */
+    int64_t leaves;                 /* not before then, if it's due earlier */
     ev_io alarm;                    /* a timerfd: libev's own timers are good to a millisecond */
     ev_prepare gather;
     ev_timer tick;
@@ -152,14 +156,22 @@ static bool begin(struct load_engine *e, struct line *line, struct slot *slot)
     return true;
 }
 
-/* Some connection that has room, round and round. */
+static void pass_on(struct load_engine *e)
+{
+    e->next_line = (e->next_line + 1) % e->carriers;
+}
+
+/* Some connection that has room, round and round: the same one as long as it has, in one turn of
+ * the loop (`pass_on` begins the next). What leaves together shares a record and a system call, as
+ * answers do that come together; spread over all connections, a request would cost the generator,
+ * which is on the server's cores, ten times as much as in a closed loop. */
 static bool begin_anywhere(struct load_engine *e, struct slot *slot)
 {
     for (int i = 0; i < e->carriers; i++) {
         struct line *line = &e->lines[e->next_line];
-        e->next_line = (e->next_line + 1) % e->carriers;
         if (wire_room(line->wire) > 0 && begin(e, line, slot))
             return true;
+        pass_on(e);
     }
     return false;
 }
@@ -344,10 +356,11 @@ static void on_closed(void *owner, struct wire *wire)
 static void set_alarm(struct load_engine *e)
 {
     struct itimerspec when = {0};
+    int64_t at = e->due > e->leaves ? e->due : e->leaves;
     if (e->due == INT64_MAX)
         return;
-    when.it_value.tv_sec = e->due / CLOCK_SECOND;
-    when.it_value.tv_nsec = e->due % CLOCK_SECOND * 1000;
+    when.it_value.tv_sec = at / CLOCK_SECOND;
+    when.it_value.tv_nsec = at % CLOCK_SECOND * 1000;
     timerfd_settime(e->alarm.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
@@ -366,6 +379,15 @@ static void next_due(struct load_engine *e)
     e->due = arrivals_next(&e->load->settings.arrivals, &us) ? e->began + us : INT64_MAX;
 }
 
+/* Above FAST_RATE the generator, which shares the server's cores, doesn't wake up for each request:
+ * some leave a little late, and their latency has that in it. */
+static int64_t next_departure(const struct load_engine *e, int64_t now)
+{
+    double second = (double)(now - e->began) / CLOCK_SECOND;
+    bool fast = arrivals_rate_at(&e->load->settings.arrivals, second) >= FAST_RATE;
+    return fast ? now + FAST_PACE_US : now;
+}
+
 /* The end of each loop turn: what is due by now. */
 static void on_gather(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
@@ -374,13 +396,16 @@ static void on_gather(struct ev_loop *loop, ev_prepare *watcher, int events)
     (void)events;
     if (e->phase != LOADING || e->load->settings.closed || e->asking)
         return;
-    bool any = e->due <= clock_monotonic();
+    int64_t now = clock_monotonic();
+    if (e->due > now || e->leaves > now)
+        return;
     while (e->due <= clock_monotonic()) {
         offer(e, e->due);
         next_due(e);
     }
-    if (any)
-        set_alarm(e);
+    pass_on(e);
+    e->leaves = next_departure(e, now);
+    set_alarm(e);
 }
 
 static void end_second(struct load_engine *e)
