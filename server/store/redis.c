@@ -260,7 +260,8 @@ static void give_up_on(struct redis *redis)
         went_down(redis, "too slow");
 }
 
-/* Overdue twice in a row: a loop that was held up itself finds the answers between two looks. */
+/* Overdue twice in a row, and with all that has come read before each look: a loop that was held up
+ * itself, turn after turn, is no fault of Redis's. */
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct redis *redis = watcher->data;
@@ -291,6 +292,8 @@ struct redis *redis_new(struct ev_loop *loop, const struct redis_settings *setti
     ev_prepare_init(&redis->flush, on_flush);
     ev_set_priority(&redis->flush, EV_MINPRI); /* after all that may still ask in this turn */
     redis->retry.data = redis->tick.data = redis->flush.data = redis;
+    ev_set_priority(&redis->tick,
+                    EV_MINPRI); /* after answers that have come in this turn are read */
     ev_timer_start(loop, &redis->retry);
     ev_timer_start(loop, &redis->tick);
     ev_prepare_start(loop, &redis->flush);
