@@ -93,6 +93,8 @@ static enum flow_verdict verify_password(struct flow *flow)
 static enum flow_verdict hash_new(struct flow *flow)
 {
     struct change_password *op = from_flow(flow);
+    if (op->work.late)
+        return call_refuse(&op->call, PROBLEM_OVERLOADED, NULL);
     if (is_repeated(op))
         return op->work.good ? idempotency_replay(&op->call, 204, (struct slice){NULL, 0})
                              : call_refuse(&op->call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);

@@ -118,6 +118,8 @@ static enum flow_verdict ask_sign_in(struct flow *flow)
     struct create_session *op = from_flow(flow);
     char ip[INET_TEXT_MAX];
     int64_t now = clock_now();
+    if (op->verifying.late)
+        return call_refuse(&op->call, PROBLEM_OVERLOADED, NULL);
     if (!op->verifying.good || !op->question.found || !check_totp(op, &op->fresh.totp_step))
         return refuse_sign_in(op);
     inet_text(&op->call.request->client, ip);

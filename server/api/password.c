@@ -3,21 +3,29 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
 static struct password_work *work_of(struct offload_job *job)
 {
     return (struct password_work *)(void *)((char *)job - offsetof(struct password_work, job));
 }
 
+static bool is_late(struct password_work *work)
+{
+    work->late = clock_monotonic() >= work->until;
+    return work->late;
+}
+
 static void run_hash(struct offload_job *job)
 {
     struct password_work *work = work_of(job);
-    work->good = crypto_password_hash(work->password, work->encoded);
+    work->good = !is_late(work) && crypto_password_hash(work->password, work->encoded);
 }
 
 static void run_verify(struct offload_job *job)
 {
     struct password_work *work = work_of(job);
-    work->good = crypto_password_verify(work->password, work->encoded);
+    work->good = !is_late(work) && crypto_password_verify(work->password, work->encoded);
 }
 
 static void done(struct offload_job *job)
@@ -29,6 +37,7 @@ static enum flow_verdict submit(struct call *call, struct password_work *work,
                                 void (*run)(struct offload_job *job))
 {
     work->call = call;
+    work->until = call->request->deadline;
     work->job.work = run;
     work->job.done = done;
     if (offload_submit(call->service->offload, &work->job))

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,9 +58,23 @@ static void ring(struct offload *offload)
     (void)written; /* only a full counter could refuse, and that one is readable */
 }
 
+/* The scheduler's lowest class: whoever answers requests (the loops, PostgreSQL, Redis) takes the
+ * core from a thread of the pool at once, and a core with nothing else on it counts as free for
+ * them. A kernel that says no leaves us as we were. */
+static void stand_back(void)
+{
+    const struct sched_param none = {0};
+
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+}
+
+/* Rings outside the lock: the loop's thread takes the core over at that moment, and would wait for
+ * the lock of a thread that isn't let run. */
 static void *serve(void *pointer)
 {
     struct offload *offload = pointer;
+
+    stand_back();
 
     pthread_mutex_lock(&offload->lock);
     while (!offload->stopping) {
@@ -74,7 +89,9 @@ static void *serve(void *pointer)
         job->work(job);
         pthread_mutex_lock(&offload->lock);
         jobs_add(&offload->finished, job);
+        pthread_mutex_unlock(&offload->lock);
         ring(offload);
+        pthread_mutex_lock(&offload->lock);
     }
     pthread_mutex_unlock(&offload->lock);
     return NULL;
@@ -166,8 +183,8 @@ void offload_collect(struct offload *offload)
 
     pthread_mutex_lock(&offload->lock);
 
-    /* Under the lock, as ringing is: what is rung for here is collected here. Nothing to read:
-     * called without being told to. */
+    /* Before the list is taken: what isn't on it yet rings again. Nothing to read: called without
+     * being told to. */
     ssize_t got = read(offload->eventfd, &count, sizeof count);
     struct jobs finished = offload->finished;
 

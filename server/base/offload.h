@@ -1,6 +1,7 @@
-/* Work that blocks (argon2id) on a small thread pool with a bounded queue. The loop's thread
- * submits, and is told by an eventfd that finished work waits to be picked up; `done` runs in the
- * loop's thread, never inside offload_submit. */
+/* Work that blocks (argon2id) on a small thread pool with a bounded queue, in the scheduler's
+ * lowest class: it gets the cores' idle time, and under full load next to nothing. The loop's
+ * thread submits, and is told by an eventfd that finished work waits to be picked up; `done` runs
+ * in the loop's thread, never inside offload_submit. */
 #ifndef BASE_OFFLOAD_H
 #define BASE_OFFLOAD_H
 

@@ -26,6 +26,7 @@ struct errand {
     int worked;
     int done;
     pthread_t worker;
+    int class; /* of the scheduler */
 };
 
 static atomic_int works;
@@ -42,6 +43,7 @@ static void work(struct offload_job *job)
         ;
     errand->worked++;
     errand->worker = pthread_self();
+    pthread_getschedparam(errand->worker, &errand->class, &(struct sched_param){0});
     works++;
 }
 
@@ -51,6 +53,7 @@ static void done(struct offload_job *job)
 
     assert_true(pthread_equal(pthread_self(), loop_thread));
     assert_false(pthread_equal(errand->worker, loop_thread));
+    assert_int_equal(errand->class, SCHED_IDLE);
     assert_int_equal(errand->worked, errand->done + 1);
     errand->done++;
     dones++;
