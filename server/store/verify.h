@@ -1,6 +1,8 @@
 /* The ledger's verifier: what must always hold (schema/README.md), each invariant with counts.
  * Set-based, over one snapshot of the database: reading locks nobody out, and no row costs a round
- * trip. Blocking libpq and hiredis: for the command line. */
+ * trip. A sound ledger is read table by table from end to end, in bounded memory; only one that
+ * isn't is joined and sorted to find out where. Blocking libpq and hiredis: for the command line.
+ */
 #ifndef STORE_VERIFY_H
 #define STORE_VERIFY_H
 
@@ -12,6 +14,7 @@ struct verify_line {
     const char *what;  /* what holds */
     bool checked;      /* false: see `reason` */
     char reason[160];  /* why it was not: there is nothing of it yet, no Redis, ... */
+    bool searched;     /* row by row; false: sums of hashes agree (verify_sums.h) */
     int64_t looked_at; /* rows */
     int64_t broken;
     char first[200]; /* the first broken one; "" when none */

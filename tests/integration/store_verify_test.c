@@ -2,7 +2,7 @@
  * server's role may not do; migrations: twice at once, changed, newer, half-way.
  *
  * Covers: server/store/verify.c server/store/verify_answers.c server/store/verify_cache.c
- *         server/store/migrate.c */
+ *         server/store/verify_sums.c server/store/migrate.c */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -131,6 +131,9 @@ static void test_a_sound_ledger_holds(void **state)
     assert_int_equal(said.lines[2].looked_at, 5);
     assert_int_equal(said.lines[3].looked_at, 4);
     assert_int_equal(said.lines[6].looked_at, 2);
+    static const int summed[] = {0, 1, 3, 6}; /* sums were enough */
+    for (size_t i = 0; i < sizeof summed / sizeof summed[0]; i++)
+        assert_false(said.lines[summed[i]].searched);
     assert_false(said.lines[5].checked); /* no Redis */
     assert_false(said.lines[7].checked); /* no limits yet */
 }
@@ -178,10 +181,28 @@ static const struct corruption {
      NULL},
     {"update idempotency set status = 422 where key = 'key-t'", "4", "refused key", NULL},
     {"update idempotency set caller = b() where key = 'key-t'", "4", "another caller", NULL},
+    /* sums see what belongs together, not only that all of it is there */
+    {"update idempotency set caller = case key when 'key-d' then a() else s() end "
+     "where key in ('key-d', 'key-t')",
+     "4", "another caller", NULL},
+    {"update idempotency set transaction_id = case key when 'key-d' then t() else d() end "
+     "where key in ('key-d', 'key-t')",
+     "47", "another caller", NULL},
+    {"update idempotency i set answer = o.answer from idempotency o where i.key in "
+     "('key-d', 'key-t') and o.key in ('key-d', 'key-t') and i.key <> o.key",
+     "7", "the answer of tx_", NULL},
+    {"update postings set posted_after = case when account = b() then 50 else 1000 end "
+     "where account in (b(), f()); update accounts set posted = case when id = b() then 50 "
+     "else 1000 end where id in (b(), f())",
+     "2", "account", NULL},
+    {"update postings set posted_after = posted_after + 4294967297 where account = a() "
+     "and version = 1",
+     "2", "posting", NULL},
+    {"insert into postings values (gen_random_uuid(), 1, t(), 7, 7, 0)", "12", "sums to 7", NULL},
     {"grant update on transactions to moolah_server", "5", "may change transactions",
      "revoke update on transactions from moolah_server"},
-    {"grant delete on idempotency_3 to moolah_server", "5", "may change idempotency_3",
-     "revoke delete on idempotency_3 from moolah_server"},
+    {"grant delete on idempotency to moolah_server", "5", "may change idempotency",
+     "revoke delete on idempotency from moolah_server"},
     {"grant update (answer) on idempotency to moolah_server", "5", "may change idempotency",
      "revoke update (answer) on idempotency from moolah_server"},
     {"grant truncate on rule_bundles to moolah_server", "5", "may change rule_bundles",
@@ -256,7 +277,7 @@ static void test_a_database_that_is_not_ours(void **state)
     struct verify v = {.conninfo = empty->owner, .tell = see_line, .owner = &said};
     (void)state;
     assert_false(verify_run(&v));
-    assert_non_null(strstr(v.error, "postings"));
+    assert_non_null(strstr(v.error, "does not exist"));
     v.conninfo = "host=/nowhere dbname=x";
     assert_false(verify_run(&v));
     assert_true(v.error[0] != '\0');
@@ -349,7 +370,7 @@ static void test_the_server_only_adds(void **state)
         "update idempotency set status = 200",
         "delete from idempotency",
         "truncate idempotency",
-        "update idempotency_0 set status = 200",
+        "update idempotency set status = 200",
         "update rule_bundles set files = ''",
         "delete from rule_bundles",
         "truncate rule_bundles",

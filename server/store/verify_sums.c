@@ -1,0 +1,53 @@
+#include "store/verify_sums.h"
+
+/* PostgreSQL's own hash functions, each the seed of the next: so a row's columns are bound to each
+ * other. hashint8extended sees the halves of a bigint xored only: so the upper one again. */
+#define ID(id, seed) "uuid_hash_extended(" id ", " seed ")"
+#define INTEGER(n, seed) "hashint4extended(" n ", " seed ")"
+#define BIGINT(n, seed) "hashint8extended((" n ") >> 32, hashint8extended(" n ", " seed "))"
+#define SUM(hash) "coalesce(sum(" hash "), 0)"
+
+#define LEG(transaction, account, version, amount, currency) \
+    INTEGER(currency, BIGINT(amount, BIGINT(version, ID(account, ID(transaction, "$1")))))
+#define ANY "'00000000-0000-0000-0000-000000000000'::uuid"
+#define PAID SUM(LEG("id", "from_account", "from_version", "- (amount + fee)", "currency"))
+#define RECEIVED SUM(LEG("id", "to_account", "to_version", "amount", "currency"))
+#define CHARGED SUM("case when fee > 0 then " LEG("id", ANY, "0::bigint", "fee", "currency") " end")
+#define BOOKED                                                                     \
+    SUM(LEG("p.transaction_id", "case when a.kind = 2 then " ANY " else a.id end", \
+            "case when a.kind = 2 then 0 else p.version end", "p.amount", "a.currency"))
+
+/* A transaction's row doesn't say which of the fee accounts was paid: any will do. Counted, too: a
+ * posting of an unknown account has no hash. */
+const char verify_sums_legs[] =
+    "with said as (select count(*) as n, 2 * count(*) + count(*) filter (where fee > 0) as "
+    "legs, " PAID " + " RECEIVED " + " CHARGED " as total from transactions), "
+    "booked as (select count(*) as legs, " BOOKED " as total "
+    "from postings p left join accounts a on a.id = p.account) "
+    "select said.n, said.legs = booked.legs and said.total = booked.total and not exists "
+    "(select from accounts group by currency having sum(posted) <> 0) from said, booked";
+
+#define POINT(account, version, posted) BIGINT(posted, BIGINT(version, ID(account, "$1")))
+#define REACHED SUM(POINT("account", "version", "posted_after"))
+#define LEFT SUM(POINT("account", "version - 1", "posted_after - amount"))
+#define STANDS SUM(POINT("id", "version", "posted"))
+#define BEGAN SUM(POINT("id", "0::bigint", "0::bigint"))
+
+/* Each posting leads from one point (account, version, balance) to that of the next version: what
+ * is left when all are added up is where each account began, at (0, 0), and where it stands. */
+const char verify_sums_balances[] =
+    "with walked as (select " REACHED " - " LEFT " as total from postings), "
+    "stand as (select count(*) as n, " STANDS " - " BEGAN " as total from accounts) "
+    "select stand.n, stand.total = walked.total from stand, walked";
+
+#define KEPT SUM(ID("caller", ID("transaction_id", "$1")))
+#define MOVED SUM(ID("caller", ID("id", "$1")))
+
+const char verify_sums_keys[] =
+    "with kept as (select count(*) as n, count(transaction_id) as moved, " KEPT " as total, "
+    "count(*) filter (where case when transaction_id is null "
+    "then substr(answer, 1, 10) = '{\"id\":\"tx_'::bytea else status >= 400 end) as wrong "
+    "from idempotency), "
+    "booked as (select count(*) as n, " MOVED " as total from transactions) "
+    "select kept.n, kept.wrong = 0 and kept.moved = booked.n and kept.total = booked.total "
+    "from kept, booked";
