@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <assert.h>
 #include <ev.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,11 +20,9 @@
 #include "posting/posting.h"
 #include "rule_keeper.h"
 #include "store/gate.h"
-#include "store/ledger_rows.h"
 #include "store/pg_pool.h"
+#include "store/pool_statements.h"
 #include "store/upkeep.h"
-#include "store/users.h"
-#include "store/wallets.h"
 
 #define POOL_STATEMENTS_MAX 64
 #define DAY_S 86400.
@@ -89,13 +88,13 @@ static struct gate_settings gate_settings_of(const struct config *c)
 
 static void gather_statements(struct worker *w)
 {
-    const struct pg_statement *const *const parts[] = {users_statements, wallets_statements,
-                                                       gate_statements, upkeep_statements};
     size_t count = 0;
-    for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++)
-        for (const struct pg_statement *const *s = parts[p];
-             *s != NULL && count < POOL_STATEMENTS_MAX - 1; s++)
+    for (const struct pg_statement *const *const *list = pool_statements_lists; *list != NULL;
+         list++)
+        for (const struct pg_statement *const *s = *list; *s != NULL; s++) {
+            assert(count < POOL_STATEMENTS_MAX - 1);
             w->statements[count++] = *s;
+        }
 }
 
 static bool make_store(struct worker *w)
@@ -104,17 +103,12 @@ static bool make_store(struct worker *w)
     const struct gate_settings gate = gate_settings_of(c);
     gather_statements(w);
     const struct pg_pool_settings pool = {
-        .connection =
-            {.conninfo = c->database,
-             .application_name = "moolahd",
-             .statements = w->statements,
-             /* plans along the indexes, whatever the statistics of young tables say */
-             .setup =
-                 "set jit = off;set plan_cache_mode = force_generic_plan;"
-                 "set enable_seqscan = off;set enable_hashjoin = off;"
-                 "set enable_mergejoin = off;set statement_timeout = '5s';" LEDGER_ROWS_DURABLE,
-             .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
-             .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
+        .connection = {.conninfo = c->database,
+                       .application_name = "moolahd",
+                       .statements = w->statements,
+                       .setup = pool_statements_setup,
+                       .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
+                       .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
         .connections = (int)c->pool_connections,
         .queue_max = 4096,
         .pipeline_max = 64,

@@ -34,15 +34,18 @@ static const struct pg_statement create = {
 
 /* Backwards along (account, version); each line's transaction by its id, which names its month. The
  * owner is checked by the same statement: a wallet that isn't the asker's has no lines, and no
- * first row either. The filters are looked at along the index: what they let pass is bounded by
- * `scanned`, so that a filter that fits nothing ends, too. */
+ * first row either. "offset 0" has each transaction looked up by itself: joined, a month that was
+ * empty when it was analyzed would be read whole for each line until it is analyzed again. The
+ * filters are looked at along the index: what they let pass is bounded by `scanned`, so that a
+ * filter that fits nothing ends, too. */
 static const struct pg_statement statement = {
     "wallets_statement",
     "select l.*, a.version from wallets w join accounts a on a.id = w.id left join lateral ("
     "select " WALLETS_TRANSACTION_COLUMNS
     ", p.amount as change, p.version, p.posted_after, p.held_after "
     "from (select * from postings where account = w.id and version < $3::bigint "
-    "order by version desc limit $12::integer) p join transactions t on t.id = p.transaction_id "
+    "order by version desc limit $12::integer) p cross join lateral ("
+    "select * from transactions where id = p.transaction_id offset 0) t "
     "where ($4::smallint = 0 or t.kind = $4::smallint) "
     "and t.created_at >= $5::timestamptz and t.created_at < $6::timestamptz "
     "and abs(p.amount) between $7::bigint and $8::bigint "

@@ -1,0 +1,18 @@
+#include "store/pool_statements.h"
+
+#include <stddef.h>
+
+#include "store/gate.h"
+#include "store/ledger_rows.h"
+#include "store/upkeep.h"
+#include "store/users.h"
+#include "store/wallets.h"
+
+const struct pg_statement *const *const pool_statements_lists[] = {
+    users_statements, wallets_statements, gate_statements, upkeep_statements, NULL};
+
+/* Plans along the indexes, whatever the statistics of young tables say. */
+const char pool_statements_setup[] = "set jit = off;set plan_cache_mode = force_generic_plan;"
+                                     "set enable_seqscan = off;set enable_hashjoin = off;"
+                                     "set enable_mergejoin = off;set enable_bitmapscan = off;set "
+                                     "statement_timeout = '5s';" LEDGER_ROWS_DURABLE;
