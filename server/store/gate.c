@@ -313,8 +313,8 @@ static bool look_up(struct gate_question *question)
     pg_params_init(&params, &arena);
     pg_params_text(&params, (struct slice){(const char *)question->token_hash, 32});
     bool asked =
-        pg_pool_ask(gate->pool, question->kind == GATE_PARTNER ? &find_api_key : &find_sign_in,
-                    &params, on_looked_up, question);
+        pg_pool_read(gate->pool, question->kind == GATE_PARTNER ? &find_api_key : &find_sign_in,
+                     &params, on_looked_up, question);
     arena_release(&arena);
     if (!asked)
         return false;

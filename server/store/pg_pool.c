@@ -1,6 +1,7 @@
 #include "store/pg_pool.h"
 
 #include <assert.h>
+#include <ev.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@ struct question {
     pg_answer *answer;
     void *owner;
     int64_t asked_at;
+    bool last;               /* before a sync */
     enum pg_outcome outcome; /* what is known so far: unavailable until rows or an error came */
     struct pg_rows *rows;
 };
@@ -25,9 +27,13 @@ struct member {
     struct pg_connection *connection;
     struct question *ring; /* pipeline_max places */
     unsigned head, tail;
+    unsigned next; /* whose rows or error come next: between head and tail */
+    bool open;     /* the newest question waits for its sync */
 };
 
 struct pg_pool {
+    struct ev_loop *loop;
+    ev_prepare flush;
     struct pg_pool_settings settings;
     struct member members[CONNECTIONS_MAX];
     int count;
@@ -74,10 +80,15 @@ static void on_ready(void *owner)
     count_ready(member->pool);
 }
 
+static struct question *question_at(struct member *member, unsigned place)
+{
+    return &member->ring[place % (unsigned)member->pool->settings.pipeline_max];
+}
+
 static struct question *oldest(struct member *member)
 {
     assert(member->head != member->tail);
-    return &member->ring[member->head % (unsigned)member->pool->settings.pipeline_max];
+    return question_at(member, member->head);
 }
 
 static void tell(const struct question *question)
@@ -100,17 +111,31 @@ static void tell_unavailable(struct member *member)
 /* A question's transaction commits at its sync: only then is its answer true. */
 static bool on_rows(void *owner, const struct pg_statement *statement, struct pg_rows *rows)
 {
-    struct question *question = oldest(owner);
+    struct member *member = owner;
+    struct question *question = question_at(member, member->next);
     (void)statement;
+    assert(member->next != member->tail);
+    member->next++;
     question->outcome = PG_OK;
     question->rows = rows;
     return true;
 }
 
+/* Whose error it is: the question's whose turn it was; or, when all before a sync have their rows,
+ * the commit's, and so the first one's: what shares a sync only reads, and commits without fail. */
+static struct question *failed_question(struct member *member)
+{
+    bool all = member->next != member->head && question_at(member, member->next - 1)->last;
+    if (all)
+        return oldest(member);
+    assert(member->next != member->tail);
+    return question_at(member, member->next++);
+}
+
 static void on_error(void *owner, const struct pg_statement *statement,
                      const struct pg_error *error)
 {
-    struct question *question = oldest(owner);
+    struct question *question = failed_question(owner);
     bool conflict = strcmp(error->sqlstate, "23505") == 0;
     metrics_add(metrics.errors, !conflict);
     if (!conflict)
@@ -121,14 +146,20 @@ static void on_error(void *owner, const struct pg_statement *statement,
     question->rows = NULL;
 }
 
+/* All that share this sync. Behind one that failed, the others have no answer. */
 static void on_synced(void *owner)
 {
     struct member *member = owner;
-    struct question question = *oldest(member);
-    member->head++;
-    member->pool->in_flight--;
-    metrics_set(metrics.in_flight, member->pool->in_flight);
-    tell(&question);
+    struct question question;
+    do {
+        question = *oldest(member);
+        member->head++;
+        if (question.last)
+            member->next = member->head;
+        member->pool->in_flight--;
+        metrics_set(metrics.in_flight, member->pool->in_flight);
+        tell(&question);
+    } while (!question.last);
 }
 
 static void on_lost(void *owner, const char *why)
@@ -138,10 +169,33 @@ static void on_lost(void *owner, const char *why)
     log_message(LOG_WARN, "pg_connection_lost", "%s", why);
     metrics_add(metrics.lost, 1);
     count_ready(member->pool);
+    member->next = end;
+    member->open = false;
     while (member->head != end) {
         member->pool->in_flight--;
         tell_unavailable(member);
     }
+}
+
+/* Whatever is asked next has a transaction of its own. */
+static void end_sharing(struct member *member)
+{
+    if (!member->open)
+        return;
+    member->open = false;
+    question_at(member, member->tail - 1)->last = true;
+    if (!pg_connection_sync(member->connection))
+        pg_connection_drop(member->connection, "out of memory");
+}
+
+/* The end of a loop turn. */
+static void on_flush(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+    struct pg_pool *pool = watcher->data;
+    (void)loop;
+    (void)events;
+    for (int i = 0; i < pool->count; i++)
+        end_sharing(&pool->members[i]);
 }
 
 struct pg_pool *pg_pool_new(struct ev_loop *loop, const struct pg_pool_settings *settings)
@@ -151,6 +205,11 @@ struct pg_pool *pg_pool_new(struct ev_loop *loop, const struct pg_pool_settings 
     if (pool == NULL)
         return NULL;
     pool->settings = *settings;
+    pool->loop = loop;
+    ev_prepare_init(&pool->flush, on_flush);
+    ev_set_priority(&pool->flush, EV_MINPRI); /* after all that may still ask in this turn */
+    pool->flush.data = pool;
+    ev_prepare_start(loop, &pool->flush);
     for (int i = 0; i < settings->connections; i++) {
         struct member *member = &pool->members[i];
         const struct pg_connection_owner owner = {.owner = member,
@@ -175,6 +234,7 @@ void pg_pool_free(struct pg_pool *pool)
 {
     if (pool == NULL)
         return;
+    ev_prepare_stop(pool->loop, &pool->flush);
     for (int i = 0; i < pool->count; i++) {
         struct member *member = &pool->members[i];
         pg_connection_free(member->connection);
@@ -201,22 +261,42 @@ static struct member *choose(struct pg_pool *pool)
     return best;
 }
 
+/* NULL: refused. */
+static struct member *ask(struct pg_pool *pool, const struct pg_statement *statement,
+                          const struct pg_params *params, const struct question *question)
+{
+    struct member *member = pool->in_flight < pool->settings.queue_max ? choose(pool) : NULL;
+    if (member != NULL && question->last)
+        end_sharing(member);
+    if (member == NULL || !pg_connection_ask(member->connection, statement, params)) {
+        metrics_add(metrics.refused, 1);
+        return NULL;
+    }
+    *question_at(member, member->tail++) = *question;
+    pool->in_flight++;
+    return member;
+}
+
 bool pg_pool_ask(struct pg_pool *pool, const struct pg_statement *statement,
                  const struct pg_params *params, pg_answer *answer, void *owner)
 {
-    struct member *member = pool->in_flight < pool->settings.queue_max ? choose(pool) : NULL;
-    if (member == NULL || !pg_connection_ask(member->connection, statement, params)) {
-        metrics_add(metrics.refused, 1);
-        return false;
-    }
-    if (!pg_connection_sync(member->connection)) {
+    const struct question question = {answer, owner, clock_monotonic(), true, PG_UNAVAILABLE, NULL};
+    struct member *member = ask(pool, statement, params, &question);
+    /* without its sync it is answered when the connection is lost, next turn */
+    if (member != NULL && !pg_connection_sync(member->connection))
         pg_connection_drop(member->connection, "out of memory");
-        return false;
-    }
-    member->ring[member->tail++ % (unsigned)pool->settings.pipeline_max] =
-        (struct question){answer, owner, clock_monotonic(), PG_UNAVAILABLE, NULL};
-    pool->in_flight++;
-    return true;
+    return member != NULL;
+}
+
+bool pg_pool_read(struct pg_pool *pool, const struct pg_statement *statement,
+                  const struct pg_params *params, pg_answer *answer, void *owner)
+{
+    const struct question question = {answer, owner,          clock_monotonic(),
+                                      false,  PG_UNAVAILABLE, NULL};
+    struct member *member = ask(pool, statement, params, &question);
+    if (member != NULL)
+        member->open = true;
+    return member != NULL;
 }
 
 bool pg_pool_is_ready(const struct pg_pool *pool)

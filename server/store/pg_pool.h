@@ -1,6 +1,6 @@
 /* Questions of one statement each, spread over a few pipelined connections: an implicit transaction
- * per question, its own sync. Used for everything but posting. Bounded: past `queue_max` waiting
- * questions new ones are refused. */
+ * per question, its own sync (but see pg_pool_read). Used for everything but posting. Bounded: past
+ * `queue_max` waiting questions new ones are refused. */
 #ifndef STORE_PG_POOL_H
 #define STORE_PG_POOL_H
 
@@ -34,6 +34,12 @@ void pg_pool_free(struct pg_pool *pool); /* owners of open questions get PG_UNAV
  * exactly once, later, never from inside. */
 bool pg_pool_ask(struct pg_pool *pool, const struct pg_statement *statement,
                  const struct pg_params *params, pg_answer *answer, void *owner);
+
+/* The same for a statement that only reads, and that no parameter can make fail: those of a loop
+ * turn share a transaction per connection, and one round of system calls here and there. Should one
+ * fail nevertheless, those behind it in its transaction get PG_UNAVAILABLE. */
+bool pg_pool_read(struct pg_pool *pool, const struct pg_statement *statement,
+                  const struct pg_params *params, pg_answer *answer, void *owner);
 
 void pg_pool_register_metrics(void); /* in the master, once */
 

@@ -243,7 +243,7 @@ bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, id);
     pg_params_uuid(&params, owner);
-    return pg_pool_ask(pool, &find, &params, on_wallets, q);
+    return pg_pool_read(pool, &find, &params, on_wallets, q);
 }
 
 static int64_t clamp_time(int64_t unix_us)

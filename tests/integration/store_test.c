@@ -49,8 +49,10 @@ static const struct pg_statement who_am_i = {
 static const struct pg_statement sort_keys = {
     "sort_keys", "select o::integer from unnest($1::text[], $2::uuid[]) with ordinality "
                  "as u(key, caller, o) order by key collate \"C\", caller"};
+static const struct pg_statement began_at = {
+    "began_at", "select (extract(epoch from now()) * 1000000)::bigint + $1::integer"};
 static const struct pg_statement *const statements[] = {
-    &echo, &echo_arrays, &add_one, &divide, &insert_user, &who_am_i, &sort_keys, NULL};
+    &echo, &echo_arrays, &add_one, &divide, &insert_user, &who_am_i, &sort_keys, &began_at, NULL};
 
 static bool is_ready(void *what)
 {
@@ -108,17 +110,26 @@ static enum pg_outcome ask(struct pg_pool *pool, const struct pg_statement *stat
     return asked.outcome;
 }
 
-static bool ask_number(struct pg_pool *pool, const struct pg_statement *statement, int number,
-                       struct asked *asked)
+typedef bool ask_pool(struct pg_pool *pool, const struct pg_statement *statement,
+                      const struct pg_params *params, pg_answer *answer, void *owner);
+
+static bool ask_number_by(ask_pool *by, struct pg_pool *pool, const struct pg_statement *statement,
+                          int number, struct asked *asked)
 {
     struct arena arena;
     struct pg_params params;
     arena_init(&arena);
     pg_params_init(&params, &arena);
     pg_params_integer(&params, number);
-    bool good = pg_pool_ask(pool, statement, &params, on_answer, asked);
+    bool good = by(pool, statement, &params, on_answer, asked);
     arena_release(&arena);
     return good;
+}
+
+static bool ask_number(struct pg_pool *pool, const struct pg_statement *statement, int number,
+                       struct asked *asked)
+{
+    return ask_number_by(pg_pool_ask, pool, statement, number, asked);
 }
 
 /* ---- there and back */
@@ -380,6 +391,50 @@ static void test_a_commit_that_fails(void **state)
     pg_pool_free(pool);
 }
 
+/* Reads of a turn share a transaction, which a write ends: it has its own. */
+static void test_reads_share(void **state)
+{
+    enum { COUNT = 7, WRITE = 3 };
+    struct pg_pool *pool = open_pool(scratch->server, 1);
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        struct asked asked[COUNT] = {{0}};
+        for (int i = 0; i < COUNT; i++)
+            assert_true(ask_number_by(i == WRITE ? pg_pool_ask : pg_pool_read, pool, &began_at, 0,
+                                      &asked[i]));
+        for (int i = 0; i < COUNT; i++) {
+            assert_true(scratch_await_flag(loop, &asked[i].answered));
+            assert_int_equal(asked[i].answers, 1);
+            assert_int_equal(asked[i].outcome, PG_OK);
+            bool own = i == WRITE || i == WRITE + 1;
+            assert_true(i == 0 || (asked[i].number > asked[i - 1].number) == own);
+        }
+    }
+    pg_pool_free(pool);
+}
+
+/* One that fails although it shouldn't: those before it and those of the next turn aren't touched.
+ */
+static void test_a_read_that_fails(void **state)
+{
+    static const enum pg_outcome expected[] = {PG_OK, PG_REFUSED, PG_UNAVAILABLE, PG_UNAVAILABLE};
+    struct pg_pool *pool = open_pool(scratch->server, 1);
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        struct asked asked[5] = {{0}};
+        for (int i = 0; i < 4; i++)
+            assert_true(ask_number_by(pg_pool_read, pool, &divide, i == 1 ? 0 : 1, &asked[i]));
+        assert_true(ask_number(pool, &add_one, 6, &asked[4]));
+        for (int i = 0; i < 5; i++) {
+            assert_true(scratch_await_flag(loop, &asked[i].answered));
+            assert_int_equal(asked[i].answers, 1);
+            assert_int_equal(asked[i].outcome, i == 4 ? PG_OK : expected[i]);
+        }
+        assert_int_equal(asked[4].number, 7);
+    }
+    pg_pool_free(pool);
+}
+
 static void test_the_queue_is_bounded(void **state)
 {
     struct pg_pool *pool = open_pool(scratch->server, 1);
@@ -413,14 +468,15 @@ static struct link *open_link(char conninfo[500])
 }
 
 /* Whichever answer is lost, torn or held back: each question is answered once, and rightly. */
-static void break_each_answer(struct link *link, struct pg_pool *pool, enum link_fault fault)
+static void break_each_answer(struct link *link, struct pg_pool *pool, enum link_fault fault,
+                              ask_pool *by)
 {
     bool struck = true;
     for (long n = 0; struck; n++) {
         struct asked asked[3] = {{0}};
         link_arm(link, LINK_SERVER, n, fault);
         for (int i = 0; i < 3; i++)
-            assert_true(ask_number(pool, &add_one, i, &asked[i]));
+            assert_true(ask_number_by(by, pool, &add_one, i, &asked[i]));
         for (int i = 0; i < 3; i++) {
             assert_true(scratch_await_flag(loop, &asked[i].answered));
             assert_int_equal(asked[i].answers, 1);
@@ -440,8 +496,10 @@ static void test_every_answer_may_be_the_last(void **state)
     struct link *link = open_link(conninfo);
     struct pg_pool *pool = open_pool(conninfo, 1);
     (void)state;
-    break_each_answer(link, pool, LINK_HANG_UP);
-    break_each_answer(link, pool, LINK_TEAR);
+    break_each_answer(link, pool, LINK_HANG_UP, pg_pool_ask);
+    break_each_answer(link, pool, LINK_TEAR, pg_pool_ask);
+    break_each_answer(link, pool, LINK_HANG_UP, pg_pool_read);
+    break_each_answer(link, pool, LINK_TEAR, pg_pool_read);
     pg_pool_free(pool);
     link_free(link);
 }
@@ -541,6 +599,8 @@ int main(void)
         cmocka_unit_test(test_connection_strings),
         cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_a_commit_that_fails),
+        cmocka_unit_test(test_reads_share),
+        cmocka_unit_test(test_a_read_that_fails),
         cmocka_unit_test(test_the_queue_is_bounded),
         cmocka_unit_test(test_every_answer_may_be_the_last),
         cmocka_unit_test(test_silence_is_a_loss),
