@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "base/bytes.h"
 #include "tests/unit/base/chance.h"
@@ -112,6 +113,7 @@ static void test_passwords(void **state)
 {
     (void)state;
     char encoded[CRYPTO_PASSWORD_HASH_MAX], again[CRYPTO_PASSWORD_HASH_MAX];
+    char other[crypto_pwhash_STRBYTES];
     struct slice password = SLICE("correct horse\0battery");
 
     assert_true(crypto_password_hash(password, encoded));
@@ -125,6 +127,10 @@ static void test_passwords(void **state)
     assert_false(crypto_password_verify((struct slice){NULL, 0}, encoded));
     assert_true(crypto_password_hash((struct slice){NULL, 0}, encoded));
     assert_true(crypto_password_verify(SLICE(""), encoded));
+    /* what another implementation has written, and the other way round */
+    assert_int_equal(crypto_pwhash_str(other, "a password", 10, 2, 19456UL * 1024), 0);
+    assert_true(crypto_password_verify(SLICE("a password"), other));
+    assert_int_equal(crypto_pwhash_str_verify(encoded, "", 0), 0);
     assert_false(crypto_password_verify(password, ""));
     assert_false(crypto_password_verify(password, "$argon2id$v=19$m=19456,t=2,p=1$"));
     again[40] = again[40] == 'A' ? 'B' : 'A';
