@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "benchmarks/load_count.h"
 #include "benchmarks/wire.h"
 
 #define OUTSTANDING_MAX 200000 /* more waiting requests than that: the rest counts as failed */
@@ -17,8 +18,9 @@
 #define RECONNECT_S 0.02
 #define TICK_S 0.01
 #define AGAIN_SECONDS 120.
-#define FAST_RATE 4000. /* per second: from there on requests leave a millisecond's worth at once \
-                         */
+#define FAST_RATE                                                                   \
+    4000. /* per second: from there on requests leave a millisecond's worth at once \
+           */
 #define FAST_PACE_US 1000
 
 /* One request on its way: waiting for a stream, or in flight. */
@@ -53,10 +55,11 @@ struct load_engine {
     struct slot *first, *last; /* waiting for a stream, oldest first */
     int waiting, in_flight;
     enum phase phase;
-    int64_t began, warm, end, dead; /* monotonic us */
-    int64_t due;                    /* the next arrival; INT64_MAX: none */
-    int64_t leaves;                 /* not before then, if it's due earlier */
-    ev_io alarm;                    /* a timerfd: libev's own timers are good to a millisecond */
+    int64_t began, dead;       /* monotonic us */
+    struct load_window window; /* what is counted */
+    int64_t due;               /* the next arrival; INT64_MAX: none */
+    int64_t leaves;            /* not before then, if it's due earlier */
+    ev_io alarm;               /* a timerfd: libev's own timers are good to a millisecond */
     ev_prepare gather;
     ev_timer tick;
     uint64_t again[AGAIN_MAX];
@@ -69,11 +72,6 @@ struct load_engine {
     int64_t second_ends;
     struct rusage cpu;
 };
-
-static bool is_counted(const struct load_engine *e, int64_t at)
-{
-    return !e->asking && at >= e->warm && at < e->end;
-}
 
 static struct slot *take_slot(struct load_engine *e)
 {
@@ -204,7 +202,8 @@ static void begin_waiting(struct load_engine *e)
 static void note_offered(struct load_engine *e, int64_t intended)
 {
     e->now.offered++;
-    e->load->offered += is_counted(e, intended);
+    if (!e->asking)
+        load_count_offered(e->load, &e->window, intended);
 }
 
 /* One more request, meant for `intended`. */
@@ -214,7 +213,6 @@ static void offer(struct load_engine *e, int64_t intended)
     note_offered(e, intended);
     if (slot == NULL) {
         e->now.failed++;
-        e->load->lost += is_counted(e, intended);
     } else if (e->first != NULL || !begin_anywhere(e, slot)) {
         wait_for_room(e, slot);
     }
@@ -230,7 +228,6 @@ static bool is_expected(const struct scenario_call *call, int status)
 
 static void note_answer(struct load_engine *e, const struct slot *slot)
 {
-    struct load *load = e->load;
     const struct wire_call *call = &slot->call;
     bool ok = is_expected(slot->request.call, call->status);
     bool refused = call->status == 429 || call->status == 503 || call->refused_stream;
@@ -239,22 +236,19 @@ static void note_answer(struct load_engine *e, const struct slot *slot)
     e->now.failed += !ok && !refused;
     if (ok)
         histogram_add(&e->second, call->answered - slot->intended);
-    if (!is_counted(e, call->answered) || slot->intended < e->warm)
+    if (e->asking)
         return;
-    struct load_call_figures *figures =
-        &load->calls[slot->request.call - load->settings.run.scenario->calls];
-    load->statuses[call->status < LOAD_STATUSES ? call->status : 0]++;
-    load->ok += ok;
-    load->lost += call->status == 0;
-    load->wrong += !ok && !refused && call->status != 0;
-    load->retry_after_missing += refused && !call->refused_stream && !call->has_retry_after;
-    figures->sent++;
-    if (!ok)
-        return;
-    figures->ok++;
-    histogram_add(&figures->latency, call->answered - slot->intended);
-    histogram_add(&load->latency, call->answered - slot->intended);
-    histogram_add(&load->service, call->answered - call->began);
+    const struct load_answer answer = {
+        .intended = slot->intended,
+        .began = call->began,
+        .answered = call->answered,
+        .status = call->status,
+        .call = (int)(slot->request.call - e->load->settings.run.scenario->calls),
+        .ok = ok,
+        .refused = refused,
+        .told_when = call->refused_stream || call->has_retry_after,
+    };
+    load_count_answer(e->load, &e->window, &answer);
 }
 
 /* A share of the keyed calls is sent a second time, by the number's own dice. */
@@ -443,13 +437,13 @@ static void finish(struct load_engine *e)
 
 static void mind_phases(struct load_engine *e, int64_t now)
 {
-    bool measuring = e->warm != INT64_MAX && now >= e->warm && e->load->busy == 0;
+    bool measuring = e->window.from != INT64_MAX && now >= e->window.from && e->load->busy == 0;
     if (measuring && e->cpu.ru_maxrss == 0) {
         getrusage(RUSAGE_SELF, &e->cpu);
         if (e->watcher.measuring != NULL)
             e->watcher.measuring(e->watcher.owner, true);
     }
-    if (e->phase == LOADING && now >= e->end) {
+    if (e->phase == LOADING && now >= e->window.to) {
         e->phase = FINISHING;
         e->load->busy = cpu_since(&e->cpu) / e->load->measured;
         if (e->watcher.measuring != NULL)
@@ -553,9 +547,9 @@ static void start_clock(struct load_engine *e)
     struct load *load = e->load;
     double seconds = arrivals_seconds(&load->settings.arrivals);
     e->began = clock_monotonic();
-    e->warm = e->began + (int64_t)(load->settings.warm_up * CLOCK_SECOND);
-    e->end = e->began + (int64_t)(seconds * CLOCK_SECOND);
-    e->dead = e->end + (int64_t)(load->settings.grace * CLOCK_SECOND);
+    e->window.from = e->began + (int64_t)(load->settings.warm_up * CLOCK_SECOND);
+    e->window.to = e->began + (int64_t)(seconds * CLOCK_SECOND);
+    e->dead = e->window.to + (int64_t)(load->settings.grace * CLOCK_SECOND);
     e->second_ends = e->began + CLOCK_SECOND;
     load->measured = seconds - load->settings.warm_up;
     next_due(e);
@@ -576,8 +570,8 @@ static bool await_connections(struct load_engine *e)
     int64_t deadline = clock_monotonic() + 60 * CLOCK_SECOND;
     e->phase = FINISHING; /* nothing is sent yet */
     e->dead = INT64_MAX;
-    e->end = INT64_MAX;
-    e->warm = INT64_MAX;
+    e->window.to = INT64_MAX;
+    e->window.from = INT64_MAX;
     ev_timer_stop(e->loop, &e->tick);
     while (lines_open(e) < e->line_count && clock_monotonic() < deadline)
         ev_run(e->loop, EVRUN_ONCE);
@@ -612,6 +606,7 @@ bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher
             fill_line(e, &e->lines[i]);
         }
         ev_run(loop, 0);
+        load_count_end(load);
     }
     release_engine(e);
     return connected;

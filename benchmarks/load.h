@@ -43,7 +43,7 @@ struct load {
     struct load_settings settings;
     struct journal journal;
     uint64_t first_serial, next_serial;
-    /* figures, of what was offered after the warm-up */
+    /* figures: load_count.h says of what */
     uint64_t offered, ok, wrong, lost, retry_after_missing;
     uint64_t statuses[LOAD_STATUSES];
     struct histogram latency;        /* from the intended time, of right answers */
