@@ -16,7 +16,9 @@
 #define QUEUE_ALWAYS 1024 /* so many may wait whatever the measured rate says */
 #define LINE_PART 10      /* of its deadline: so long may the line be that an order joins */
 #define PAUSE_S 0.1       /* before a batch that the database couldn't take is tried again */
-#define TICK_S 0.1        /* how often waiting orders are looked over for passed deadlines */
+#define PATIENCE (CLOCK_SECOND / 100) /* with a batch in flight before another may leave unfilled \
+                                       */
+#define TICK_S 0.1 /* how often waiting orders are looked over for passed deadlines */
 
 struct posting_queue {
     struct ev_loop *loop;
@@ -168,11 +170,23 @@ static void restart_measuring(struct posting_queue *queue)
     queue->answered = 0;
 }
 
+/* While a batch is in flight the next one leaves when it's full: two small ones cost more than one,
+ * each its own commit, and they queue for the same rows. One that hangs (on a row that somebody
+ * locked, on a disk) holds the others up no longer than PATIENCE. */
+static bool is_time_for_another(const struct posting_queue *queue)
+{
+    return queue->in_flight == 0 || queue->again != NULL ||
+           queue->waiting >= queue->settings.batch_max ||
+           (queue->first != NULL && clock_monotonic() - queue->first->queued_at > PATIENCE);
+}
+
 static void dispatch(struct posting_queue *queue)
 {
     for (int i = 0; i < queue->lane_count && !queue->paused; i++) {
         if (lane_state(queue->lanes[i]) != LANE_IDLE)
             continue;
+        if (!is_time_for_another(queue))
+            break;
         struct batch *batch = next_batch(queue);
         if (batch == NULL)
             break;
