@@ -122,18 +122,23 @@ static void take_once(struct request *request, struct slice *field, struct slice
     *field = value;
 }
 
+#define NAMED(literal)                 \
+    {                                  \
+        (literal), sizeof(literal) - 1 \
+    }
+
 /* The headers that mean something here; all others are only counted. */
 static const struct {
-    const char *name;
+    struct slice name;
     size_t offset;
     bool once;
 } wanted[] = {
-    {"content-type", offsetof(struct request, content_type), true},
-    {"authorization", offsetof(struct request, authorization), true},
-    {"idempotency-key", offsetof(struct request, idempotency_key), true},
-    {"last-event-id", offsetof(struct request, last_event_id), false},
-    {"moolah-version", offsetof(struct request, moolah_version), false},
-    {"user-agent", offsetof(struct request, user_agent), false},
+    {NAMED("content-type"), offsetof(struct request, content_type), true},
+    {NAMED("authorization"), offsetof(struct request, authorization), true},
+    {NAMED("idempotency-key"), offsetof(struct request, idempotency_key), true},
+    {NAMED("last-event-id"), offsetof(struct request, last_event_id), false},
+    {NAMED("moolah-version"), offsetof(struct request, moolah_version), false},
+    {NAMED("user-agent"), offsetof(struct request, user_agent), false},
 };
 
 static bool take_header(struct request *request, struct slice name, struct slice value)
@@ -150,7 +155,7 @@ static bool take_header(struct request *request, struct slice name, struct slice
         return take_list(request, &request->if_none_match, value);
     bool path = slice_equals(name, ":path");
     size_t at = 0;
-    while (!path && at < sizeof wanted / sizeof wanted[0] && !slice_equals(name, wanted[at].name))
+    while (!path && at < sizeof wanted / sizeof wanted[0] && !slice_equal(name, wanted[at].name))
         at++;
     if (!path && at == sizeof wanted / sizeof wanted[0])
         return true;

@@ -19,6 +19,15 @@ static bool next_segment(struct slice *path, struct slice *segment)
     return true;
 }
 
+/* Most patterns differ from a path before their first parameter. */
+static bool begins_alike(const char *pattern, struct slice path)
+{
+    size_t i = 0;
+    while (pattern[i] != '\0' && pattern[i] != '{' && i < path.length && pattern[i] == path.at[i])
+        i++;
+    return pattern[i] == '\0' || pattern[i] == '{';
+}
+
 static bool matches(const char *pattern, struct slice path,
                     struct slice parameters[REQUEST_PARAMETERS_MAX])
 {
@@ -57,7 +66,8 @@ const struct route *router_find(const struct route *routes, struct request *requ
     size_t length = 0;
     *allow = (struct slice){NULL, 0};
     for (const struct route *route = routes; route->pattern != NULL; route++) {
-        if (!matches(route->pattern, request->path, request->parameters))
+        if (!begins_alike(route->pattern, request->path) ||
+            !matches(route->pattern, request->path, request->parameters))
             continue;
         if (route->method == method) {
             request->route = route;
