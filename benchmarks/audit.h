@@ -22,7 +22,12 @@ struct audit {
 /* Settle what is unknown, replay up to `replays` keys, hold every key against the ledger, verify
  * the ledger's invariants. Says what it does on standard error. False: it could not be done
  * (`first` says why). */
+struct audit_depth {
+    uint64_t replays; /* at most so many keys are sent again */
+    bool invariants;  /* of the whole ledger; false: somebody verifies it later */
+};
+
 bool audit_run(struct audit *audit, struct load *load, const struct site *site,
-               struct ev_loop *loop, uint64_t replays);
+               struct ev_loop *loop, const struct audit_depth *depth);
 
 #endif

@@ -43,6 +43,8 @@ static const char help[] =
     "                      exists once, each refusal moved nothing, and replays give the same "
     "bytes;\n"
     "                      without a passed audit no throughput is printed\n"
+    "  --audit-keys        the same without the ledger's invariants, for whoever runs\n"
+    "                      `moolah ledger verify` afterwards, and with a tenth of the replays\n"
     "  --chaos             kill workers, master, PostgreSQL and Redis meanwhile (implies --audit)\n"
     "  --port N            drive another server on that port with the same certificate: neither "
     "its\n"
@@ -58,7 +60,7 @@ struct options {
     const char *rate;
     const char *name;
     const char *json;
-    bool closed, poisson, audit, chaos, quiet;
+    bool closed, poisson, audit, keys_only, chaos, quiet;
     double seconds, warm_up;
     int connections, streams;
     int port; /* 0: the site's */
@@ -83,6 +85,7 @@ enum {
     OPTION_WALLETS,
     OPTION_PORT,
     OPTION_AUDIT,
+    OPTION_AUDIT_KEYS,
     OPTION_CHAOS,
     OPTION_NAME,
     OPTION_JSON,
@@ -102,6 +105,7 @@ static const struct option long_options[] = {
     {"wallets", required_argument, NULL, OPTION_WALLETS},
     {"port", required_argument, NULL, OPTION_PORT},
     {"audit", no_argument, NULL, OPTION_AUDIT},
+    {"audit-keys", no_argument, NULL, OPTION_AUDIT_KEYS},
     {"chaos", no_argument, NULL, OPTION_CHAOS},
     {"name", required_argument, NULL, OPTION_NAME},
     {"json", required_argument, NULL, OPTION_JSON},
@@ -144,6 +148,9 @@ static bool take_option(int option, struct options *o)
         return true;
     case OPTION_AUDIT:
         o->audit = true;
+        return true;
+    case OPTION_AUDIT_KEYS:
+        o->audit = o->keys_only = true;
         return true;
     case OPTION_CHAOS:
         o->audit = o->chaos = true;
@@ -364,6 +371,8 @@ int run_main(int argc, char **argv)
     static struct run run;
     char error[512] = "out of memory";
     int code = read_options(argc, argv, &run.options);
+    bool keys_only = run.options.keys_only && !run.options.chaos;
+    const struct audit_depth depth = {keys_only ? REPLAYS / 10 : REPLAYS, !keys_only};
     if (code >= 0)
         return code;
     signal(SIGPIPE, SIG_IGN);
@@ -372,7 +381,7 @@ int run_main(int argc, char **argv)
     if (!open_all(&run, error, sizeof error) || !set_up_load(&run, error, sizeof error) ||
         !drive(&run, error, sizeof error))
         fail(1, error);
-    else if (run.options.audit && !audit_run(&run.audit, &run.load, &run.site, run.loop, REPLAYS))
+    else if (run.options.audit && !audit_run(&run.audit, &run.load, &run.site, run.loop, &depth))
         fail(1, run.audit.first);
     else
         code = finish(&run);
