@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/offload.h"
 #include "config.h"
 #include "net/tls.h"
 #include "ops/notify.h"
@@ -211,6 +212,13 @@ static void register_metrics(void)
     metrics_set(started, clock_now() / CLOCK_SECOND);
 }
 
+/* For passwords: however many are asked about, one core stays with the money. */
+static int spare_cores(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 1 ? (int)cores - 1 : 1;
+}
+
 static int serve(struct startup *startup, char **argv)
 {
     const struct config *c = &startup->config;
@@ -226,8 +234,9 @@ static int serve(struct startup *startup, char **argv)
         .may_reload = may_reload,
         .ready = ready,
     };
-    if (!metrics_start((int)c->workers + 1) || !rule_keeper_start(c->rules)) {
-        complain_aloud("no shared memory for metrics and rules");
+    if (!metrics_start((int)c->workers + 1) || !rule_keeper_start(c->rules) ||
+        !offload_share_turns(spare_cores())) {
+        complain_aloud("no shared memory for metrics, rules and turns");
         return 1;
     }
     register_metrics();

@@ -1,12 +1,16 @@
 #include "base/offload.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -30,6 +34,50 @@ struct offload {
     int running; /* threads started */
     pthread_t threads[];
 };
+
+static int turns;         /* 0: no limit */
+static int turns_fd = -1; /* a byte of it per turn, to be locked */
+
+bool offload_share_turns(int at_once)
+{
+    assert(at_once > 0);
+    if (turns_fd < 0)
+        turns_fd = memfd_create("offload", MFD_CLOEXEC);
+    turns = at_once;
+    return turns_fd >= 0;
+}
+
+/* A thread's own view of the file: locks belong to it, and end with it. */
+static int open_turns(void)
+{
+    char path[32];
+    if (turns == 0)
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", turns_fd);
+    return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static bool lock_turn(int fd, int turn, short kind, int command)
+{
+    struct flock place = {.l_type = kind, .l_whence = SEEK_SET, .l_start = turn, .l_len = 1};
+    int result;
+    do
+        result = fcntl(fd, command, &place);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+/* Any that is free, else wait for one. Without /proc or locks nobody waits. */
+static int take_turn(int fd)
+{
+    for (int turn = 0; fd >= 0 && turn < turns; turn++)
+        if (lock_turn(fd, turn, F_WRLCK, F_OFD_SETLK))
+            return turn;
+    int turn = turns == 0 ? 0 : (int)(gettid() % turns);
+    if (fd >= 0)
+        (void)lock_turn(fd, turn, F_WRLCK, F_OFD_SETLKW);
+    return turn;
+}
 
 static void jobs_add(struct jobs *jobs, struct offload_job *job)
 {
@@ -73,6 +121,7 @@ static void stand_back(void)
 static void *serve(void *pointer)
 {
     struct offload *offload = pointer;
+    int fd = open_turns();
 
     stand_back();
 
@@ -86,7 +135,10 @@ static void *serve(void *pointer)
         }
         offload->queued--;
         pthread_mutex_unlock(&offload->lock);
+        int turn = take_turn(fd);
         job->work(job);
+        if (fd >= 0)
+            (void)lock_turn(fd, turn, F_UNLCK, F_OFD_SETLK);
         pthread_mutex_lock(&offload->lock);
         jobs_add(&offload->finished, job);
         pthread_mutex_unlock(&offload->lock);
@@ -94,6 +146,8 @@ static void *serve(void *pointer)
         pthread_mutex_lock(&offload->lock);
     }
     pthread_mutex_unlock(&offload->lock);
+    if (fd >= 0)
+        close(fd);
     return NULL;
 }
 

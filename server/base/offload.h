@@ -15,6 +15,11 @@ struct offload_job {
     struct offload_job *next;
 };
 
+/* Before the processes are forked that will have pools: all of them together run at most `at_once`
+ * jobs at the same time; the turn of one that dies is free at once. Not called: each pool runs as
+ * many as it has threads. False: errno. */
+bool offload_share_turns(int at_once);
+
 struct offload *offload_new(int threads, int queue_max);
 /* Waits for running work, drops what is queued without calling done. */
 void offload_free(struct offload *offload);

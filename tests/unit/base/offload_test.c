@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -301,6 +302,85 @@ static void test_no_memory(void **state)
     memory_fail_never();
 }
 
+static atomic_int at_work;
+static atomic_int most_at_work;
+
+static void crowd(struct offload_job *job)
+{
+    int now = ++at_work;
+    if (now > most_at_work)
+        most_at_work = now;
+    for (int i = 0; i < 3000; i++)
+        sched_yield();
+    at_work--;
+    work(job);
+}
+
+static void collect(struct offload *offload)
+{
+    struct pollfd ready = {.fd = offload_fd(offload), .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, 30000), 1);
+    offload_collect(offload);
+}
+
+static pid_t start_process_at_work(void)
+{
+    static struct errand endless;
+    static sem_t arrived, never;
+    int ends[2];
+    char told;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        sem_init(&arrived, 0, 0);
+        sem_init(&never, 0, 0);
+        endless = (struct errand){.job = {work, done}, .gate = &never, .arrived = &arrived};
+        struct offload *offload = offload_new(1, 1);
+        if (offload == NULL || !offload_submit(offload, &endless.job))
+            _exit(1);
+        while (sem_wait(&arrived) != 0)
+            ;
+        (void)!write(ends[1], "x", 1);
+        for (;;)
+            pause();
+    }
+    assert_true(child > 0);
+    assert_int_equal(read(ends[0], &told, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    return child;
+}
+
+/* However many threads and processes there are, so many at once; one that is killed leaves its turn
+ * to the others. The limit stays: the last test. */
+static void test_turns(void **state)
+{
+    struct errand errands[60];
+    struct errand after = {.job = {work, done}};
+    struct offload *pools[2];
+    (void)state;
+    assert_true(offload_share_turns(1));
+    for (int i = 0; i < 2; i++)
+        assert_non_null(pools[i] = offload_new(3, 60));
+    for (int i = 0; i < 60; i++) {
+        errands[i] = (struct errand){.job = {crowd, done}};
+        assert_true(offload_submit(pools[i % 2], &errands[i].job));
+    }
+    for (int before = dones; dones < before + 60;)
+        for (int i = 0; i < 2; i++)
+            offload_collect(pools[i]);
+    assert_int_equal(most_at_work, 1);
+
+    pid_t child = start_process_at_work();
+    assert_true(offload_submit(pools[0], &after.job));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    while (after.done == 0)
+        collect(pools[0]);
+    for (int i = 0; i < 2; i++)
+        offload_free(pools[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup(test_free_with_work_left, begin),
         cmocka_unit_test_setup(test_signals_stay_with_the_loop, begin),
         cmocka_unit_test_setup(test_no_memory, begin),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
