@@ -16,8 +16,7 @@
 #define QUEUE_ALWAYS 1024 /* so many may wait whatever the measured rate says */
 #define LINE_PART 10      /* of its deadline: so long may the line be that an order joins */
 #define PAUSE_S 0.1       /* before a batch that the database couldn't take is tried again */
-#define PATIENCE (CLOCK_SECOND / 100) /* with a batch in flight before another may leave unfilled \
-                                       */
+#define PATIENCE (CLOCK_SECOND / 10) /* with one in flight, before one leaves unfilled */
 #define TICK_S 0.1 /* how often waiting orders are looked over for passed deadlines */
 
 struct posting_queue {

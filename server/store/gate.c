@@ -398,8 +398,9 @@ static void follow_reply(struct gate_question *question, const struct gate_reply
 /* A call's questions, in order; `reply` NULL: Redis is of no help. */
 static void on_batch_reply(void *owner, const struct redisReply *reply)
 {
-    bool is_answer = reply != NULL && reply->type == REDIS_REPLY_STRING;
-    struct slice rest = {is_answer ? reply->str : NULL, is_answer ? reply->len : 0};
+    struct slice rest = {NULL, 0};
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING)
+        rest = (struct slice){reply->str, reply->len};
     for (struct gate_question *question = owner, *next; question != NULL; question = next) {
         struct gate_reply own;
         next = question->next;

@@ -355,8 +355,8 @@ static pid_t start_process_at_work(void)
  * to the others. The limit stays: the last test. */
 static void test_turns(void **state)
 {
-    struct errand errands[60];
-    struct errand after = {.job = {work, done}};
+    static struct errand errands[60];
+    static struct errand after = {.job = {work, done}};
     struct offload *pools[2];
     (void)state;
     assert_true(offload_share_turns(1));
