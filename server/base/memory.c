@@ -26,7 +26,7 @@ bool memory_must_fail(void)
 void memory_keep(void)
 {
     mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
-    mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+    mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024); /* what argon2id works in is one of them */
     mallopt(M_TOP_PAD, 256 * 1024);
 }
 
