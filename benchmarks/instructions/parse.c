@@ -9,6 +9,7 @@
 #include "benchmarks/instructions/pieces.h"
 #include "benchmarks/instructions/relay.h"
 #include "http/session.h"
+#include "posting/posting.h"
 
 struct parse {
     struct service service;
@@ -58,13 +59,19 @@ static bool run(const char *scratch)
     struct parse parse = {.service.settings = {.currency = CURRENCY_ZAR,
                                                .currencies = currencies,
                                                .posting_deadline_us = CLOCK_SECOND}};
+    const struct posting_settings posting = {.conninfo = "host=/nowhere",
+                                             .lanes = 1,
+                                             .batch_max = 1,
+                                             .queue_max = 1,
+                                             .currencies = currencies};
     struct client_bytes bytes;
     struct relay relay;
     if (!relay_open(&relay, scratch) || !client_write(&bytes))
         return pieces_fail(&parse_piece, "no Redis in the scratch folder, or out of memory");
     parse.service.gate = relay_gate(&relay, loop);
-    if (parse.service.gate == NULL)
-        return pieces_fail(&parse_piece, "the gate did not connect");
+    parse.service.posting = posting_new(loop, &posting); /* its line is empty: all are admitted */
+    if (parse.service.gate == NULL || parse.service.posting == NULL)
+        return pieces_fail(&parse_piece, "the gate did not connect, or out of memory");
     for (int round = 0; round < PIECES_ROUNDS; round++) {
         if (!run_round(&parse, &bytes))
             return pieces_fail(&parse_piece, "a transfer did not get as far as the gate");
