@@ -211,6 +211,8 @@ static void write_stored_pricing(struct json_writer *writer, const struct wallet
     struct json_error error;
     arena_init(&arena);
     const struct json *lines = json_parse(t->pricing, &arena, &error);
+    if (lines == NULL && error.no_memory) /* a receipt without its rules would be another one */
+        writer->out->failed = true;
     write_pricing_head(writer, t->bundle);
     json_write_key(writer, "rules");
     json_write_array(writer);

@@ -105,11 +105,9 @@ static void test_a_receipt(void **state)
     bytes_release(&body);
 }
 
-/* The same transaction out of the database: the same bytes for the payer, the receiver's balance
- * for the receiver, nobody's for others. */
-static void test_read_back(void **state)
+static struct wallets_transaction make_stored(void)
 {
-    const struct wallets_transaction stored = {
+    return (struct wallets_transaction){
         .id = tx_id,
         .kind = TRANSACTION_TRANSFER,
         .from = from_id,
@@ -126,6 +124,13 @@ static void test_read_back(void **state)
         .held_after = 50,
         .to_posted_after = 10000,
     };
+}
+
+/* The same transaction out of the database: the same bytes for the payer, the receiver's balance
+ * for the receiver, nobody's for others. */
+static void test_read_back(void **state)
+{
+    const struct wallets_transaction stored = make_stored();
     struct bytes body;
     (void)state;
     bytes_init(&body, NULL);
@@ -334,11 +339,13 @@ static void test_every_refusal_is_a_problem(void **state)
     }
 }
 
-/* The n-th allocation fails: the buffer says so, nothing else happens. */
+/* The n-th allocation fails: the buffer says so, nothing else happens. Nor is it another receipt.
+ */
 static void test_memory_runs_out(void **state)
 {
     struct receipt_order order = make_order(TRANSACTION_TRANSFER);
     struct posting_decision decision = make_decision();
+    const struct wallets_transaction stored = make_stored();
     bool failed = true;
     (void)state;
     for (long n = 0; failed; n++) {
@@ -346,6 +353,17 @@ static void test_memory_runs_out(void **state)
         bytes_init(&body, NULL);
         memory_fail_after(n);
         receipt_render(&order.order, &decision, &body);
+        failed = memory_failed();
+        memory_fail_never();
+        assert_int_equal(body.failed, failed);
+        bytes_release(&body);
+    }
+    failed = true;
+    for (long n = 0; failed; n++) {
+        struct bytes body;
+        bytes_init(&body, NULL);
+        memory_fail_after(n);
+        receipt_recall(&order.order, &stored, &body);
         failed = memory_failed();
         memory_fail_never();
         assert_int_equal(body.failed, failed);
