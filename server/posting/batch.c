@@ -133,8 +133,12 @@ static bool replay(struct batch_verdict *verdict, const struct ledger_key *key,
     verdict->replayed = true;
     if (key->answer.at != NULL)
         return true;
+    if (key->posted == NULL) { /* the lane has asked, and there is none: its answer is lost */
+        verdict->outcome = POSTING_POISONED;
+        verdict->replayed = false;
+        return true;
+    }
     struct bytes body;
-    assert(key->posted != NULL); /* the lane has asked for it */
     bytes_init(&body, arena);
     order->recall(order, key->posted, &body);
     verdict->body = bytes_view(&body);

@@ -151,7 +151,7 @@ static bool rows(void *owner, const struct pg_statement *statement, struct pg_ro
                                     batch->remembered_count))
             decide(lane);
         else
-            pg_connection_drop(lane->connection, "a key's transaction is missing, or no memory");
+            pg_connection_drop(lane->connection, "out of memory");
     }
     return false;
 }

@@ -259,7 +259,8 @@ static void count_outcomes(struct posting_queue *queue, const struct batch *batc
         metrics_add(metrics.outcomes[batch->verdicts[i].outcome], 1);
         metrics_add(metrics.replayed, batch->verdicts[i].replayed);
         if (batch->verdicts[i].outcome == POSTING_POISONED)
-            log_message(LOG_ERROR, "account_unsound", "an order was refused: ledger verify");
+            log_message(LOG_ERROR, "account_unsound",
+                        "an order was refused, or its answer is lost: ledger verify");
     }
 }
 

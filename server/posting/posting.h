@@ -43,7 +43,8 @@ enum posting_outcome {
     POSTING_RULE_FAILED, /* 503: nothing moved, nothing remembered */
     POSTING_EXPIRED,     /* 503: its deadline passed before it was batched; nothing moved */
     POSTING_UNAVAILABLE, /* 503: the same, because there is no database */
-    POSTING_POISONED     /* 500: the database refuses just this one; nothing moved */
+    POSTING_POISONED     /* 500: the database refuses just this one; nothing moved. Or what moved is
+                            lost */
 };
 
 struct posting_order {

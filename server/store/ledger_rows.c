@@ -247,18 +247,16 @@ static bool take_posted(const struct pg_rows *rows, int row, struct arena *arena
 bool ledger_rows_take_posted(const struct pg_rows *rows, struct arena *arena,
                              struct ledger_key *keys, size_t count)
 {
-    size_t derived = ledger_rows_derived(keys, count);
     for (int row = 0; row < pg_rows_count(rows); row++) {
         struct uuid id = pg_rows_uuid(rows, row, 0);
         for (size_t i = 0; i < count; i++) {
             if (!is_derived(&keys[i]) || !uuid_equal(&keys[i].transaction, &id))
                 continue;
-            if (keys[i].posted != NULL || !take_posted(rows, row, arena, &keys[i]))
+            if (!take_posted(rows, row, arena, &keys[i]))
                 return false;
-            derived--;
         }
     }
-    return derived == 0;
+    return true;
 }
 
 /* A column of an array parameter, read from a field of each struct. */

@@ -97,7 +97,9 @@ size_t ledger_rows_derived(const struct ledger_key *keys, size_t count);
 bool ledger_rows_ask_posted(struct pg_connection *connection, struct arena *arena,
                             const struct ledger_key *keys, size_t count);
 
-/* Decode: fills `posted` of the keys. False: out of memory, or one is missing. */
+/* Decode: fills `posted` of the keys; NULL stays with one whose transaction is missing (a month
+ * that was taken away, a mending by hand): its neighbours in the batch go on. False: out of memory.
+ */
 bool ledger_rows_take_posted(const struct pg_rows *rows, struct arena *arena,
                              struct ledger_key *keys, size_t count);
 

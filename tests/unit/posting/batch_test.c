@@ -298,6 +298,33 @@ static void test_receipts_are_recalled(void **state)
     batch_free(batch);
 }
 
+/* A key whose transaction is gone: nothing moves a second time, and who came along is served. */
+static void test_a_lost_transaction_is_alone(void **state)
+{
+    struct account accounts[WALLETS + 2];
+    unsigned dice = 8;
+    struct posting_order lost = simple_order("k", 1);
+    struct posting_order next = simple_order("l", 1);
+    struct posting_order *list[] = {&lost, &next};
+    const struct batch_terms terms = {rules, STRIPE, clock_now(), 0};
+    struct ledger_key remembered = {.caller = lost.caller, .key = SLICE("k"), .status = 201};
+    (void)state;
+    make_accounts(accounts, &dice);
+    lost.recall = recall;
+    struct batch *batch = batch_new(list, 2);
+    assert_true(batch_prepare(batch, STRIPE));
+    lock_accounts(batch, accounts, WALLETS + 2);
+    batch->remembered = &remembered;
+    batch->remembered_count = 1;
+    assert_true(batch_decide(batch, &terms));
+    assert_int_equal(batch->verdicts[0].outcome, POSTING_POISONED);
+    assert_false(batch->verdicts[0].replayed);
+    assert_int_equal(batch->verdicts[1].outcome, POSTING_ANSWERED);
+    assert_int_equal(batch->writing.key_count, 1);
+    assert_true(slice_equals(batch->writing.keys[0].key, "l"));
+    batch_free(batch);
+}
+
 static void test_without_rules_nothing_moves(void **state)
 {
     struct account accounts[WALLETS + 2];
@@ -384,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_random_batches),
         cmocka_unit_test(test_remembered_keys_are_replayed),
         cmocka_unit_test(test_receipts_are_recalled),
+        cmocka_unit_test(test_a_lost_transaction_is_alone),
         cmocka_unit_test(test_without_rules_nothing_moves),
         cmocka_unit_test(test_expired_unknown_orders_are_only_looked_up),
         cmocka_unit_test(test_out_of_memory_is_said),
