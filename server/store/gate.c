@@ -376,6 +376,15 @@ static bool take_reply(struct slice *rest, struct gate_reply *reply)
     return true;
 }
 
+/* The value is what the token's own text says of its caller: no mix-up between questions, in Redis
+ * or on the way, makes one caller another. */
+static bool is_of(const struct gate_question *question, struct slice value)
+{
+    return value.length == VALUE_SIZE &&
+           value.at[0] == (question->kind == GATE_PARTNER ? 'P' : 'U') &&
+           memcmp(value.at + 1, question->answer.caller_id.bytes, 16) == 0;
+}
+
 static void follow_reply(struct gate_question *question, const struct gate_reply *reply)
 {
     if (reply->which >= 1 && reply->which <= LIMITS)
@@ -385,14 +394,24 @@ static void follow_reply(struct gate_question *question, const struct gate_reply
         finish(question, GATE_LIMITED);
     } else if (question->kind == GATE_NOBODY) {
         finish(question, GATE_ALLOWED);
-    } else if (reply->value.length == VALUE_SIZE) {
+    } else if (is_of(question, reply->value)) {
         take_value(question, (const uint8_t *)reply->value.at);
         finish(question, GATE_ALLOWED);
     } else if (reply->value.length > 0 || question->has_value) {
-        finish(question, GATE_UNAUTHENTICATED); /* a tombstone */
+        finish(question, GATE_UNAUTHENTICATED); /* a tombstone, or another's */
     } else if (!look_up(question)) {
         finish(question, GATE_UNAVAILABLE);
     }
+}
+
+/* Exactly one part for each question: else none of it is believed. */
+static bool is_whole(const struct gate_question *first, struct slice rest)
+{
+    struct gate_reply own;
+    for (const struct gate_question *question = first; question != NULL; question = question->next)
+        if (!take_reply(&rest, &own))
+            return false;
+    return rest.length == 0;
 }
 
 /* A call's questions, in order; `reply` NULL: Redis is of no help. */
@@ -401,6 +420,8 @@ static void on_batch_reply(void *owner, const struct redisReply *reply)
     struct slice rest = {NULL, 0};
     if (reply != NULL && reply->type == REDIS_REPLY_STRING)
         rest = (struct slice){reply->str, reply->len};
+    if (!is_whole(owner, rest))
+        rest = (struct slice){NULL, 0};
     for (struct gate_question *question = owner, *next; question != NULL; question = next) {
         struct gate_reply own;
         next = question->next;

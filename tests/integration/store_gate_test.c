@@ -569,6 +569,55 @@ static void test_a_redis_that_refuses(void **state)
     gate_free(gate);
 }
 
+/* A Redis that says anything: whoever brings a token that nobody was given stays outside, and
+ * nobody becomes another. */
+static void test_a_redis_that_lies(void **state)
+{
+    static const struct uuid other = {{0x30, 2}};
+    static const char liar[] =
+        "#!lua name=" GATE_FUNCTION_NAME "\nredis.register_function('" GATE_FUNCTION_NAME
+        "', function(keys, args) return redis.call('GET', 'lie') end)";
+    struct gate *gate = open_gate();
+    char token[GATE_TOKEN_MAX];
+    char stranger[GATE_TOKEN_MAX];
+    uint8_t hash[32];
+    unsigned dice = 3;
+    (void)state;
+    sign_in(9, token, hash);
+    gate_token_new(GATE_USER, &other, stranger);
+    freeReplyObject(command("FUNCTION LOAD REPLACE %s", liar));
+    for (int round = 0; round < 300; round++) {
+        struct question q[2];
+        char lie[2 * (15 + 33) + 2] = {0};
+        size_t length = round % 3 == 0 ? (size_t)(rand_r(&dice) % (int)sizeof lie) : 2 * (15 + 33);
+        for (size_t i = 0; i < sizeof lie; i++)
+            lie[i] = (char)rand_r(&dice);
+        for (int i = 0; i < 2; i++) { /* whose words look good: let in as somebody, by length 33 */
+            char *part = lie + i * (15 + 33);
+            part[1] = (char)(round % 7 == 0);
+            part[14] = 33;
+            part[15] = round % 2 == 0 ? 'U' : 'P';
+            if (round % 5 == 0)
+                memcpy(part + 16, user.bytes, 16); /* the other one's answer */
+        }
+        length += round % 11 == 0; /* a byte too many */
+        freeReplyObject(command("SET lie %b", lie, length));
+        set_question(&q[0], token, 1);
+        set_question(&q[1], stranger, 2);
+        for (int i = 0; i < 2; i++)
+            assert_true(gate_ask(gate, &q[i].gate) == GATE_ASKED_LATER);
+        for (int i = 0; i < 2; i++)
+            assert_true(scratch_await_flag(loop, &q[i].done));
+        assert_int_not_equal(q[1].gate.answer.verdict, GATE_ALLOWED);
+        if (q[0].gate.answer.verdict == GATE_ALLOWED) {
+            assert_int_equal(q[0].gate.answer.caller, GATE_USER);
+            assert_true(uuid_equal(&q[0].gate.answer.caller_id, &user));
+        }
+    }
+    run("FUNCTION FLUSH");
+    gate_free(gate);
+}
+
 /* ---- redis itself */
 
 static bool is_up(void *what)
@@ -716,6 +765,7 @@ int main(void)
         cmocka_unit_test(test_every_answer_may_be_lost),
         cmocka_unit_test(test_a_flushed_function_comes_back),
         cmocka_unit_test(test_a_redis_that_refuses),
+        cmocka_unit_test(test_a_redis_that_lies),
         cmocka_unit_test(test_passwords_and_users),
         cmocka_unit_test(test_out_of_memory),
     };
