@@ -22,11 +22,13 @@ bool memory_must_fail(void)
 }
 
 /* glibc gives the heap's end back as soon as 128 KiB of it are free, and takes it again for the
- * next batch: two system calls and a page fault for each page, all the time. */
+ * next batch: two system calls and a page fault for each page, all the time. Naming one threshold
+ * ends glibc's own moving of the others: the one for blocks of their own is as high as it goes, or
+ * each password's 19 MiB (crypto.c) would be mapped and unmapped. */
 void memory_keep(void)
 {
     mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
-    mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024); /* what argon2id works in is one of them */
+    mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
     mallopt(M_TOP_PAD, 256 * 1024);
 }
 

@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 #include <sodium.h>
 
 #include "base/bytes.h"
+#include "base/memory.h"
 #include "tests/unit/base/chance.h"
 
 static int begin(void **state)
@@ -135,6 +137,28 @@ static void test_passwords(void **state)
     assert_false(crypto_password_verify(password, "$argon2id$v=19$m=19456,t=2,p=1$"));
     again[40] = again[40] == 'A' ? 'B' : 'A';
     assert_false(crypto_password_verify(password, again));
+}
+
+/* In a server: the 19 MiB stay the thread's, nothing is mapped anew for each password. */
+static void test_passwords_keep_their_memory(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    skip(); /* another malloc */
+#else
+    enum { PAGES = 19 * 1024 / 4 };
+    char encoded[CRYPTO_PASSWORD_HASH_MAX];
+    struct rusage before;
+    struct rusage after;
+
+    memory_keep();
+    for (int i = 0; i < 2; i++)
+        assert_true(crypto_password_hash(SLICE("correct horse"), encoded));
+    getrusage(RUSAGE_THREAD, &before);
+    assert_true(crypto_password_verify(SLICE("correct horse"), encoded));
+    getrusage(RUSAGE_THREAD, &after);
+    assert_true(after.ru_minflt - before.ru_minflt < PAGES / 10);
+#endif
 }
 
 /* RFC 6238, appendix B: its codes have 8 digits, ours are the last 6. */
@@ -265,6 +289,7 @@ static void test_base32(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_passwords_keep_their_memory), /* before others leave blocks */
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_hmac_sha256),
         cmocka_unit_test(test_random),
