@@ -77,7 +77,7 @@ static const char keys[] =
     "union all select 'key ' || key || ' of another caller' from idempotency i "
     "join transactions t on t.id = i.transaction_id where t.caller <> i.caller "
     "union all select 'refused key ' || key || ' has a transaction' from idempotency "
-    "where status >= 400 and transaction_id is not null) "
+    "where status <> 201 and transaction_id is not null) "
     "select (select count(*) from idempotency), count(*), min(x) from bad";
 
 /* What is only ever added to, with all partitions. The money's rows are guarded by triggers, too:

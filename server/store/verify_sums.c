@@ -46,7 +46,7 @@ const char verify_sums_balances[] =
 const char verify_sums_keys[] =
     "with kept as (select count(*) as n, count(transaction_id) as moved, " KEPT " as total, "
     "count(*) filter (where case when transaction_id is null "
-    "then substr(answer, 1, 10) = '{\"id\":\"tx_'::bytea else status >= 400 end) as wrong "
+    "then substr(answer, 1, 10) = '{\"id\":\"tx_'::bytea else status <> 201 end) as wrong "
     "from idempotency), "
     "booked as (select count(*) as n, " MOVED " as total from transactions) "
     "select kept.n, kept.wrong = 0 and kept.moved = booked.n and kept.total = booked.total "

@@ -180,6 +180,7 @@ static const struct corruption {
     {"update idempotency set transaction_id = null where key = 'key-t'", "4", "key key-t promises",
      NULL},
     {"update idempotency set status = 422 where key = 'key-t'", "4", "refused key", NULL},
+    {"update idempotency set status = 200 where key = 'key-t'", "4", "refused key", NULL},
     {"update idempotency set caller = b() where key = 'key-t'", "4", "another caller", NULL},
     /* sums see what belongs together, not only that all of it is there */
     {"update idempotency set caller = case key when 'key-d' then a() else s() end "
