@@ -7,94 +7,12 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/json.h"
+#include "benchmarks/compare_noise.h"
 #include "benchmarks/numbers.h"
 
-#define SECONDS_LEAST 5
-#define THROUGHPUT_LEAST 0.02
-#define THROUGHPUT_UNKNOWN 0.10
-#define P50_LEAST 0.10
-#define P99_LEAST 0.20
-#define P999_LEAST 0.35
-#define CPU_LEAST 0.05
-#define FIGURE_LEAST 0.10
-#define BASELINE_LEAST 0.10
 #define FAILED_LEAST 0.001
-#define TAIL_LEAST 100 /* calls beyond a percentile that make it mean something */
-
-/* ---- noise */
-
-struct series {
-    double mean;
-    double error; /* the mean's variance */
-    double freedom;
-};
-
-static struct series measure(const double *values, size_t count)
-{
-    double sum = 0;
-    double squares = 0;
-    double neighbours = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += values[i];
-    double mean = sum / (double)count;
-    for (size_t i = 0; i < count; i++) {
-        squares += (values[i] - mean) * (values[i] - mean);
-        if (i > 0)
-            neighbours += (values[i] - mean) * (values[i - 1] - mean);
-    }
-    double likeness = squares > 0 ? fmin(fmax(neighbours / squares, 0), 0.9) : 0;
-    double effective = fmax(2, (double)count * (1 - likeness) / (1 + likeness));
-    double variance = squares / (double)(count - 1);
-    return (struct series){mean, variance / effective, effective - 1};
-}
-
-/* Student's t, two-sided 99 %: the table, and what lies between on the safe side. */
-static double student(double freedom)
-{
-    static const double table[] = {63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355,
-                                   3.250, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947};
-    size_t at = freedom < 1 ? 1 : (size_t)fmin(freedom, 1e6);
-    if (at <= sizeof table / sizeof table[0])
-        return table[at - 1];
-    return at < 20 ? 2.947 : at < 30 ? 2.845 : at < 60 ? 2.750 : at < 120 ? 2.660 : 2.617;
-}
-
-double compare_noise(const double *before, size_t before_count, const double *after,
-                     size_t after_count)
-{
-    if (before_count < SECONDS_LEAST || after_count < SECONDS_LEAST)
-        return NAN;
-    struct series a = measure(before, before_count);
-    struct series b = measure(after, after_count);
-    double noise = student(fmin(a.freedom, b.freedom)) * sqrt(a.error + b.error) / a.mean;
-    return a.mean > 0 && isfinite(noise) ? noise : NAN;
-}
-
-/* One column of a run's series, without its first and last second and what was not measured. */
-static double *column(struct arena *arena, const struct result_run *run, size_t offset,
-                      size_t *count)
-{
-    double *values = arena_array(arena, run->series_count, sizeof values[0]);
-    *count = 0;
-    for (size_t i = 1; values != NULL && i + 1 < run->series_count; i++) {
-        double value = *(const double *)(const void *)((const char *)&run->series[i] + offset);
-        if (isfinite(value))
-            values[(*count)++] = value;
-    }
-    return values;
-}
-
-static double noise_of(struct compare *c, const struct result_run *const runs[2], size_t offset)
-{
-    size_t counts[2];
-    double *before = column(c->arena, runs[0], offset, &counts[0]);
-    double *after = column(c->arena, runs[1], offset, &counts[1]);
-    if (before == NULL || after == NULL) {
-        c->failed = true;
-        return NAN;
-    }
-    return compare_noise(before, counts[0], after, counts[1]);
-}
+#define LOAD_LEAST 0.02 /* rates within this are the same */
+#define TAIL_LEAST 100  /* calls beyond a percentile that make it mean something */
 
 /* ---- lists that grow */
 
@@ -111,7 +29,28 @@ static void *grow(struct compare *c, void *list, size_t *room, size_t count, siz
     return more;
 }
 
-/* The row's verdict, and the row itself. Rows that lack a side are left out. */
+/* Why nothing of these two results can be judged; NULL: it can. */
+static const char *excuse(const struct compare *c)
+{
+    return !c->same_machine ? "other machine" : !c->same_settings ? "other settings" : NULL;
+}
+
+static void judge(struct compare_row *row, bool lower)
+{
+    double difference = row->after - row->before;
+    bool beyond = fabs(difference) > row->noise * fabs(row->before);
+    row->change = row->before != 0 ? difference / fabs(row->before) : difference == 0 ? 0 : NAN;
+    if (!beyond)
+        row->verdict = COMPARE_SAME;
+    else if (row->verdict == COMPARE_MOVED)
+        return;
+    else if (row->why != NULL)
+        row->verdict = COMPARE_DIFFERS;
+    else
+        row->verdict = (difference < 0) == lower ? COMPARE_BETTER : COMPARE_WORSE;
+}
+
+/* The row and its verdict. Rows that lack a side are left out. */
 static void add_row(struct compare *c, struct compare_row row, bool lower)
 {
     if (c->failed || isnan(row.before) || isnan(row.after))
@@ -120,15 +59,10 @@ static void add_row(struct compare *c, struct compare_row row, bool lower)
     if (rows == NULL)
         return;
     c->rows = rows;
-    double difference = row.after - row.before;
-    bool beyond = fabs(difference) > row.noise * fabs(row.before);
-    row.change = row.before != 0 ? difference / fabs(row.before) : difference == 0 ? 0 : NAN;
-    if (row.verdict != COMPARE_MOVED)
-        row.verdict = (difference < 0) == lower ? COMPARE_BETTER : COMPARE_WORSE;
-    if (!beyond)
-        row.verdict = COMPARE_SAME;
+    judge(&row, lower);
     c->better += row.verdict == COMPARE_BETTER;
     c->worse += row.verdict == COMPARE_WORSE;
+    c->differs += row.verdict == COMPARE_DIFFERS;
     c->rows[c->row_count++] = row;
 }
 
@@ -190,10 +124,34 @@ static bool same_data(const struct result *before, const struct result *after)
     return wallets[0] == wallets[1] || (isnan(wallets[0]) && isnan(wallets[1]));
 }
 
+/* The disk's kind stands before the comma, the time of a durable write after it: that is measured
+ * each time, and never the same. */
+static size_t kind_of(const char *name, const char *text)
+{
+    return strcmp(name, "disk") == 0 ? strcspn(text, ",") : strlen(text);
+}
+
+/* How busy the machine was before is no part of what it is. */
+static bool same_machine(const struct result *before, const struct result *after)
+{
+    static const char *const parts[] = {"cpu", "cores", "memory_mb", "kernel", "disk"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const char *was = result_text(&before->machine, parts[i]);
+        const char *is = result_text(&after->machine, parts[i]);
+        if (was == NULL && is == NULL)
+            continue;
+        if (was == NULL || is == NULL || kind_of(parts[i], was) != kind_of(parts[i], is) ||
+            strncmp(was, is, kind_of(parts[i], was)) != 0)
+            return false;
+    }
+    return true;
+}
+
 static void compare_circumstances(struct compare *c, const struct result *before,
                                   const struct result *after)
 {
-    c->same_machine = compare_entries(c, "machine", &before->machine, &after->machine);
+    c->same_machine = same_machine(before, after);
+    compare_entries(c, "machine", &before->machine, &after->machine);
     c->same_settings = compare_entries(c, "settings", &before->settings, &after->settings);
     compare_entries(c, "versions", &before->versions, &after->versions);
     compare_entries(c, "data", &before->data, &after->data);
@@ -206,65 +164,67 @@ static void compare_circumstances(struct compare *c, const struct result *before
 
 /* ---- rows */
 
-static double at_least(double noise, double least)
+struct pair { /* a run of both results */
+    const struct result_run *runs[2];
+    const char *why; /* its numbers aren't judged */
+    bool quick;
+};
+
+struct number { /* that both have */
+    const char *what;
+    enum compare_unit unit;
+    double before, after;
+    bool lower; /* is better */
+};
+
+/* `process`: whose CPU, else NULL. */
+static void add_measured(struct compare *c, const struct pair *pair, struct number number,
+                         enum compare_noise_measure measure, const char *process)
 {
-    return isnan(noise) || noise < least ? least : noise;
+    struct compare_noise noise =
+        compare_noise_of_run(pair->runs, measure, process, pair->quick, c->arena);
+    c->failed = c->failed || isnan(noise.part);
+    add_row(c,
+            (struct compare_row){.name = pair->runs[0]->name,
+                                 .what = number.what,
+                                 .unit = number.unit,
+                                 .before = number.before,
+                                 .after = number.after,
+                                 .noise = noise.part,
+                                 .basis = noise.basis,
+                                 .why = pair->why},
+            number.lower);
 }
 
-static void compare_latency(struct compare *c, const struct result_run *const runs[2])
+static void compare_latency(struct compare *c, const struct pair *pair)
 {
-    const struct result_percentiles *before = &runs[0]->latency;
-    const struct result_percentiles *after = &runs[1]->latency;
-    const char *name = runs[0]->name;
-    double p50 = noise_of(c, runs, offsetof(struct result_second, p50));
-    double p99 = noise_of(c, runs, offsetof(struct result_second, p99));
-    double sent = fmin(runs[0]->sent, runs[1]->sent);
-    add_row(c,
-            (struct compare_row){.name = name,
-                                 .what = "p50",
-                                 .unit = COMPARE_TIME,
-                                 .before = before->p50,
-                                 .after = after->p50,
-                                 .noise = at_least(p50, P50_LEAST)},
-            true);
-    add_row(c,
-            (struct compare_row){.name = name,
-                                 .what = "p99",
-                                 .unit = COMPARE_TIME,
-                                 .before = before->p99,
-                                 .after = after->p99,
-                                 .noise = at_least(p99, P99_LEAST)},
-            true);
-    if (sent >= TAIL_LEAST * 1000)
-        add_row(c,
-                (struct compare_row){.name = name,
-                                     .what = "p99.9",
-                                     .unit = COMPARE_TIME,
-                                     .before = before->p999,
-                                     .after = after->p999,
-                                     .noise = P999_LEAST},
-                true);
+    const struct result_percentiles *a = &pair->runs[0]->latency;
+    const struct result_percentiles *b = &pair->runs[1]->latency;
+    add_measured(c, pair, (struct number){"p50", COMPARE_TIME, a->p50, b->p50, true},
+                 COMPARE_NOISE_P50, NULL);
+    add_measured(c, pair, (struct number){"p99", COMPARE_TIME, a->p99, b->p99, true},
+                 COMPARE_NOISE_P99, NULL);
+    if (fmin(pair->runs[0]->sent, pair->runs[1]->sent) >= TAIL_LEAST * 1000)
+        add_measured(c, pair, (struct number){"p99.9", COMPARE_TIME, a->p999, b->p999, true},
+                     COMPARE_NOISE_P999, NULL);
 }
 
-static void compare_cpu(struct compare *c, const struct result_run *before,
-                        const struct result_run *after)
+static void compare_cpu(struct compare *c, const struct pair *pair)
 {
     char what[RESULT_TEXT_MAX + 8];
-    for (size_t i = 0; i < before->cpu.count; i++) {
-        const struct result_entry *cpu = &before->cpu.at[i];
+    const struct result_entries *before = &pair->runs[0]->cpu;
+    const struct result_entries *after = &pair->runs[1]->cpu;
+    for (size_t i = 0; i < before->count; i++) {
+        const struct result_entry *cpu = &before->at[i];
         if (strcmp(cpu->name, "bench") == 0)
             continue;
         snprintf(what, sizeof what, "cpu %s", cpu->name);
         const char *copy = arena_copy(c->arena, slice_of(what)).at;
         c->failed = c->failed || copy == NULL;
-        add_row(c,
-                (struct compare_row){.name = before->name,
-                                     .what = copy,
-                                     .unit = COMPARE_TIME,
-                                     .before = cpu->number,
-                                     .after = result_number(&after->cpu, cpu->name),
-                                     .noise = CPU_LEAST},
-                true);
+        add_measured(
+            c, pair,
+            (struct number){copy, COMPARE_TIME, cpu->number, result_number(after, cpu->name), true},
+            COMPARE_NOISE_CPU, cpu->name);
     }
 }
 
@@ -274,56 +234,72 @@ static double audit_of(const struct result_run *run)
     return strcmp(run->audit, "passed") == 0 ? 1 : strcmp(run->audit, "failed") == 0 ? 0 : NAN;
 }
 
-static void compare_failures(struct compare *c, const struct result_run *before,
-                             const struct result_run *after)
+static void compare_failures(struct compare *c, const struct pair *pair)
 {
-    double parts[] = {result_failed_part(before), result_failed_part(after)};
+    double parts[] = {result_failed_part(pair->runs[0]), result_failed_part(pair->runs[1])};
     /* the threshold is a part of the calls, not of what failed before */
-    if (!(fabs(parts[1] - parts[0]) > FAILED_LEAST) || before->fault_count + after->fault_count > 0)
+    if (!(fabs(parts[1] - parts[0]) > FAILED_LEAST) ||
+        pair->runs[0]->fault_count + pair->runs[1]->fault_count > 0)
         return;
     add_row(c,
-            (struct compare_row){.name = before->name,
+            (struct compare_row){.name = pair->runs[0]->name,
                                  .what = "failed calls",
                                  .unit = COMPARE_PART,
                                  .before = parts[0],
                                  .after = parts[1],
-                                 .noise = 0},
+                                 .noise = 0,
+                                 .basis = "floor",
+                                 .why = pair->why},
             true);
 }
 
-static void compare_run(struct compare *c, const struct result_run *before,
-                        const struct result_run *after)
+static bool alike(double a, double b)
 {
-    const struct result_run *const runs[] = {before, after};
-    double noise = noise_of(c, runs, offsetof(struct result_second, ok));
+    return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= LOAD_LEAST * fabs(a);
+}
+
+/* A rate that was a part of the peak is another when the peak is. */
+static bool same_load(const struct result_run *a, const struct result_run *b)
+{
+    return strcmp(a->scenario, b->scenario) == 0 && strcmp(a->mode, b->mode) == 0 &&
+           alike(a->rate, b->rate) && alike(a->connections, b->connections) &&
+           alike(a->streams, b->streams);
+}
+
+static void compare_run(struct compare *c, const struct pair *pair)
+{
+    const struct result_run *before = pair->runs[0];
+    const struct result_run *after = pair->runs[1];
     if (audit_of(before) != audit_of(after))
         add_row(c,
                 (struct compare_row){.name = before->name,
                                      .what = "audit",
                                      .before = audit_of(before),
-                                     .after = audit_of(after)},
+                                     .after = audit_of(after),
+                                     .basis = "floor"},
                 false);
-    add_row(c,
-            (struct compare_row){.name = before->name,
-                                 .what = "throughput",
-                                 .before = result_throughput(before),
-                                 .after = result_throughput(after),
-                                 .noise = isnan(noise) ? THROUGHPUT_UNKNOWN
-                                                       : fmax(noise, THROUGHPUT_LEAST)},
-            false);
-    compare_latency(c, runs);
-    compare_cpu(c, before, after);
-    compare_failures(c, before, after);
+    add_measured(c, pair,
+                 (struct number){"throughput", COMPARE_NUMBER, result_throughput(before),
+                                 result_throughput(after), false},
+                 COMPARE_NOISE_THROUGHPUT, NULL);
+    compare_latency(c, pair);
+    compare_cpu(c, pair);
+    compare_failures(c, pair);
 }
 
 static void compare_runs(struct compare *c, const struct result *before, const struct result *after)
 {
     for (size_t i = 0; i < before->run_count; i++) {
-        const struct result_run *other = result_find_run(after, before->runs[i].name);
-        if (other == NULL)
-            add_alone(c, "run", before->runs[i].name, true);
-        else
-            compare_run(c, &before->runs[i], other);
+        const struct result_run *run = &before->runs[i];
+        const struct result_run *other = result_find_run(after, run->name);
+        struct pair pair = {{run, other}, excuse(c), before->quick || after->quick};
+        if (other == NULL) {
+            add_alone(c, "run", run->name, true);
+            continue;
+        }
+        if (pair.why == NULL && !same_load(run, other))
+            pair.why = "other load";
+        compare_run(c, &pair);
     }
     for (size_t i = 0; i < after->run_count; i++)
         if (result_find_run(before, after->runs[i].name) == NULL)
@@ -338,30 +314,28 @@ static const struct result_figure *find_figure(const struct result *result, cons
     return NULL;
 }
 
-static double noise_of_figure(const char *name)
-{
-    if (strstr(name, "p999") != NULL || strstr(name, "p99.9") != NULL ||
-        strstr(name, "p99_9") != NULL)
-        return P999_LEAST;
-    return strstr(name, "p99") != NULL ? P99_LEAST : FIGURE_LEAST;
-}
-
 static void compare_figures(struct compare *c, const struct result *before,
                             const struct result *after)
 {
+    const struct result *const results[] = {before, after};
     for (size_t i = 0; i < before->figure_count; i++) {
         const struct result_figure *figure = &before->figures[i];
         const struct result_figure *other = find_figure(after, figure->name);
-        if (other == NULL)
+        if (other == NULL) {
             add_alone(c, "figure", figure->name, true);
-        else
-            add_row(c,
-                    (struct compare_row){.name = figure->name,
-                                         .what = "figure",
-                                         .before = figure->value,
-                                         .after = other->value,
-                                         .noise = noise_of_figure(figure->name)},
-                    other->lower);
+            continue;
+        }
+        struct compare_noise noise = compare_noise_of_figure(results, figure, c->arena);
+        c->failed = c->failed || isnan(noise.part);
+        add_row(c,
+                (struct compare_row){.name = figure->name,
+                                     .what = "figure",
+                                     .before = figure->value,
+                                     .after = other->value,
+                                     .noise = noise.part,
+                                     .basis = noise.basis,
+                                     .why = excuse(c)},
+                other->lower);
     }
     for (size_t i = 0; i < after->figure_count; i++)
         if (find_figure(before, after->figures[i].name) == NULL)
@@ -371,6 +345,7 @@ static void compare_figures(struct compare *c, const struct result *before,
 static void compare_baselines(struct compare *c, const struct result *before,
                               const struct result *after)
 {
+    struct compare_noise noise = compare_noise_of_baseline(before->quick || after->quick);
     for (size_t i = 0; i < before->baseline_count; i++)
         for (size_t k = 0; k < after->baseline_count; k++)
             if (strcmp(before->baselines[i].name, after->baselines[k].name) == 0)
@@ -379,7 +354,8 @@ static void compare_baselines(struct compare *c, const struct result *before,
                                              .what = "baseline",
                                              .before = before->baselines[i].value,
                                              .after = after->baselines[k].value,
-                                             .noise = BASELINE_LEAST,
+                                             .noise = noise.part,
+                                             .basis = noise.basis,
                                              .verdict = COMPARE_MOVED},
                         false);
 }
@@ -401,7 +377,8 @@ static const char *verdict_name(enum compare_verdict verdict)
     static const char *const names[] = {[COMPARE_SAME] = "same",
                                         [COMPARE_BETTER] = "better",
                                         [COMPARE_WORSE] = "worse",
-                                        [COMPARE_MOVED] = "moved"};
+                                        [COMPARE_MOVED] = "moved",
+                                        [COMPARE_DIFFERS] = "differs"};
     return names[verdict];
 }
 
@@ -422,9 +399,9 @@ static const char *show(char out[NUMBERS_TEXT_MAX], enum compare_unit unit, doub
 static void text_circumstances(const struct compare *c, struct bytes *out)
 {
     if (!c->same_machine)
-        bytes_add_text(out, "NOT THE SAME MACHINE: what follows compares two machines.\n");
+        bytes_add_text(out, "NOT THE SAME MACHINE: numbers differ, nothing is better or worse.\n");
     if (!c->same_settings)
-        bytes_add_text(out, "NOT THE SAME SETTINGS: what follows compares two set-ups.\n");
+        bytes_add_text(out, "NOT THE SAME SETTINGS: numbers differ, nothing is better or worse.\n");
     for (size_t i = 0; i < c->difference_count; i++) {
         const struct compare_difference *d = &c->differences[i];
         bytes_printf(out, "  %s %s: %s -> %s\n", d->group, d->name, d->before, d->after);
@@ -435,47 +412,57 @@ static void text_circumstances(const struct compare *c, struct bytes *out)
         bytes_add_char(out, '\n');
 }
 
-static size_t count_same(const struct compare *c)
+static bool text_rows(const struct compare *compare, bool all, struct bytes *out)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < c->row_count; i++)
-        count += c->rows[i].verdict == COMPARE_SAME;
-    return count;
-}
-
-bool compare_text(const struct compare *compare, bool all, struct bytes *out)
-{
-    const char *const head[] = {"name", "what", "old", "new", "change", "noise", "verdict"};
+    const char *const head[] = {"name",   "what",  "old",        "new",
+                                "change", "noise", "noise from", "verdict"};
     struct numbers_table table;
     char t[4][NUMBERS_TEXT_MAX];
-    size_t moved = 0;
-    text_circumstances(compare, out);
-    numbers_table_init(&table, compare->arena, head, 7);
+    char verdict[40];
+    numbers_table_init(&table, compare->arena, head, 8);
     for (size_t i = 0; i < compare->row_count; i++) {
         const struct compare_row *row = &compare->rows[i];
         if (row->verdict == COMPARE_SAME && !all)
             continue;
         snprintf(t[3], sizeof t[3], "%.1f %%", row->noise * 100);
-        numbers_table_row(&table,
-                          (const char *[]){row->name, row->what, show(t[0], row->unit, row->before),
-                                           show(t[1], row->unit, row->after),
-                                           numbers_change(t[2], row->change), t[3],
-                                           verdict_name(row->verdict)});
-        moved += row->verdict == COMPARE_MOVED;
+        snprintf(verdict, sizeof verdict, "%s%s%s", verdict_name(row->verdict),
+                 row->verdict == COMPARE_DIFFERS ? ", " : "",
+                 row->verdict == COMPARE_DIFFERS ? row->why : "");
+        numbers_table_row(
+            &table, (const char *[]){row->name, row->what, show(t[0], row->unit, row->before),
+                                     show(t[1], row->unit, row->after),
+                                     numbers_change(t[2], row->change), t[3], row->basis, verdict});
     }
-    bool good = !compare->failed;
-    if (table.rows > 1)
-        good = numbers_table_write(&table, out) && good;
-    bytes_printf(out, "%zu of %zu numbers stayed within noise.\n", count_same(compare),
+    return table.rows <= 1 || numbers_table_write(&table, out);
+}
+
+static size_t count_of(const struct compare *c, enum compare_verdict verdict)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->row_count; i++)
+        count += c->rows[i].verdict == verdict;
+    return count;
+}
+
+bool compare_text(const struct compare *compare, bool all, struct bytes *out)
+{
+    size_t moved = count_of(compare, COMPARE_MOVED);
+    text_circumstances(compare, out);
+    bool good = text_rows(compare, all, out) && !compare->failed;
+    bytes_printf(out, "\n%s\n", compare_noise_help);
+    bytes_printf(out, "%zu of %zu numbers stayed within noise.\n", count_of(compare, COMPARE_SAME),
                  compare->row_count);
     if (moved > 0)
         bytes_printf(out, "%zu baselines moved: the machine itself was not the same both times.\n",
                      moved);
-    if (compare->better + compare->worse == 0)
-        bytes_add_text(out, "Nothing changed beyond noise.\n");
-    else
+    if (compare->differs > 0)
+        bytes_printf(out, "%zu differ beyond noise, but can't be judged: %s.\n", compare->differs,
+                     excuse(compare) != NULL ? excuse(compare) : "other load");
+    if (compare->better + compare->worse > 0)
         bytes_printf(out, "%zu better, %zu worse, beyond noise.\n", compare->better,
                      compare->worse);
+    else if (compare->differs == 0)
+        bytes_add_text(out, "Nothing changed beyond noise.\n");
     return good && !out->failed;
 }
 
@@ -533,12 +520,15 @@ void compare_json(const struct compare *compare, struct bytes *out)
         add_number(&writer, "new", row->after);
         add_number(&writer, "change_percent", row->change * 100);
         add_number(&writer, "noise_percent", row->noise * 100);
+        add_text(&writer, "noise_from", row->basis);
         add_text(&writer, "verdict", verdict_name(row->verdict));
+        add_text(&writer, "why", row->why == NULL ? "" : row->why);
         json_write_object_end(&writer);
     }
     json_write_array_end(&writer);
     add_number(&writer, "better", (double)compare->better);
     add_number(&writer, "worse", (double)compare->worse);
+    add_number(&writer, "differs", (double)compare->differs);
     json_write_object_end(&writer);
     bytes_add_char(out, '\n');
 }
@@ -569,26 +559,60 @@ static int run(const char *const paths[2], bool json, bool all, struct arena *ar
     return fflush(stdout) != 0 ? 2 : compare.worse > 0;
 }
 
+static const char help[] =
+    "moolah-bench compare OLD.json NEW.json [--all] [--json]: what changed beyond noise\n"
+    "\n"
+    "Takes two results of ci/bench (result.json). Prints first where machine, settings, versions "
+    "or\n"
+    "data differ, then each number that changed by more than its noise: of every run throughput,\n"
+    "p50, p99, p99.9 and CPU per request, the figures, the baselines. Then what counts as noise.\n"
+    "\n"
+    "  --all     the numbers within noise, too\n"
+    "  --json    the same for programs\n"
+    "\n"
+    "A number is better or worse only on the same machine (cpu, cores, memory, kernel, kind of\n"
+    "disk) with the same settings, wallets and --quick, in runs asked for the same load. "
+    "Otherwise\n"
+    "it `differs`. But an audit that passed and now fails is worse anywhere. `moved`: a baseline\n"
+    "did, so the machine was in another mood.\n"
+    "\n"
+    "  moolah-bench compare benchmarks/results/2026-11-25-quick-e7678ad.json "
+    "var/bench/result.json\n"
+    "\n"
+    "Exit codes: 0 nothing worse beyond noise (always, where nothing can be judged), 1 something\n"
+    "worse, 2 wrong usage or a file that is no result.\n";
+
+/* `word` is the one too many; NULL: one is missing. */
+static int misunderstood(const char *word)
+{
+    if (word == NULL)
+        fputs("moolah-bench compare wants two results, the older first. ", stderr);
+    else
+        fprintf(stderr, "moolah-bench compare: '%s' is %s. ", word,
+                word[0] == '-' ? "no option" : "one result too many");
+    fputs("moolah-bench compare --help says more\n", stderr);
+    return 2;
+}
+
 int compare_main(int argc, char **argv)
 {
     const char *paths[2] = {NULL, NULL};
     bool json = false;
     bool all = false;
-    bool good = true;
     for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return fputs(help, stdout) < 0;
         if (strcmp(argv[i], "--json") == 0)
             json = true;
         else if (strcmp(argv[i], "--all") == 0)
             all = true;
         else if (argv[i][0] == '-' || paths[1] != NULL)
-            good = false;
+            return misunderstood(argv[i]);
         else
             paths[paths[0] != NULL] = argv[i];
     }
-    if (!good || paths[1] == NULL) {
-        fputs("moolah-bench compare A.json B.json [--all] [--json]\n", stderr);
-        return 2;
-    }
+    if (paths[1] == NULL)
+        return misunderstood(NULL);
     struct arena arena;
     arena_init(&arena);
     int status = run(paths, json, all, &arena);

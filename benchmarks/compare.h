@@ -1,18 +1,12 @@
-/* moolah-bench compare A.json B.json [--all] [--json]: what changed from A to B beyond noise.
- * --all shows what did not, too.
+/* moolah-bench compare A.json B.json [--all] [--json]: what changed from A to B beyond noise
+ * (compare_noise.h: a part of the old value that a change has to exceed before it counts). --all
+ * shows what did not, too.
  *
- * Noise is a part of the old value that a change has to exceed before it counts:
- * - throughput: from the per-second series of both runs, without their first and last second. The
- *   interval of the difference of two means at 99 % (Student's t), with fewer effective seconds the
- *   more a second resembles the one before; never under 2 %, because two runs of the same build
- *   differ by more than the seconds of one run do. Under 5 seconds left: 10 %.
- * - p50 and p99: the same from the per-second p50 and p99, never under 10 % and 20 %. p99.9: 35 %,
- *   and only where a run has 100 calls beyond it.
- * - CPU per request of each process but the generator: 5 %.
- * - figures: 10 %, 20 % when the name has p99, 35 % when it has p999 or p99.9.
- * - calls that failed: a tenth of a percent of those sent, for runs without faults.
- * An audit that passed and now fails is always worse. Baselines are told, but judge nobody: when
- * they moved by more than 10 %, the machine did. */
+ * Better and worse are said only of the same machine (cpu, cores, memory, kernel, disk) with the
+ * same settings, and of runs that were asked for the same load: anything else just differs. But an
+ * audit that passed and now fails is always worse. p99.9 is compared where both runs have 100 calls
+ * beyond it. Calls that failed: a tenth of a percent of those sent, for runs without faults.
+ * Baselines are told, but judge nobody: when they moved, the machine did. */
 #ifndef BENCHMARKS_COMPARE_H
 #define BENCHMARKS_COMPARE_H
 
@@ -27,7 +21,8 @@ enum compare_verdict {
     COMPARE_SAME, /* within noise */
     COMPARE_BETTER,
     COMPARE_WORSE,
-    COMPARE_MOVED /* beyond noise, but neither good nor bad: a baseline */
+    COMPARE_MOVED,  /* beyond noise, but neither good nor bad: a baseline */
+    COMPARE_DIFFERS /* beyond noise, but not of the same: `why` says what */
 };
 
 enum compare_unit { COMPARE_NUMBER, COMPARE_TIME /* microseconds */, COMPARE_PART };
@@ -37,8 +32,10 @@ struct compare_row {
     const char *what; /* "throughput", "p99", "cpu moolahd", "figure", "baseline", ... */
     enum compare_unit unit;
     double before, after;
-    double change; /* a part of `before`; NAN when that is 0 */
-    double noise;  /* the same: what it has to exceed */
+    double change;     /* a part of `before`; NAN when that is 0 */
+    double noise;      /* the same: what it has to exceed */
+    const char *basis; /* of the noise, as compare_noise.h has it */
+    const char *why;   /* it isn't judged; NULL: it is */
     enum compare_verdict verdict;
 };
 
@@ -53,21 +50,18 @@ struct compare {
     size_t difference_count, difference_room;
     const char **alone; /* "run x is only in the first", ... */
     size_t alone_count, alone_room;
-    size_t better, worse;
-    bool same_machine, same_settings; /* settings, data, quick */
+    size_t better, worse, differs;
+    bool same_machine, same_settings; /* settings, wallets, quick */
     bool failed;                      /* memory ran out */
     struct arena *arena;
 };
 
-/* argv[0] is "compare". 0 nothing got worse, 1 something did, 2 usage or a broken file. */
+/* argv[0] is "compare". 0 nothing got worse beyond noise, or it can't be said; 1 something did; 2
+ * usage or a broken file. */
 int compare_main(int argc, char **argv);
 
 void compare_results(const struct result *before, const struct result *after, struct arena *arena,
                      struct compare *out);
-
-/* The noise of the difference of two series' means, as a part of the first's; NAN: too short. */
-double compare_noise(const double *before, size_t before_count, const double *after,
-                     size_t after_count);
 
 /* False: memory ran out. */
 bool compare_text(const struct compare *compare, bool all, struct bytes *out);
