@@ -7,21 +7,40 @@
 #include <string.h>
 #include <yyjson.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "benchmarks/collect_figures.h"
+#include "benchmarks/result.h"
 #include "version.h"
 
 #define LINE_MAX_BYTES (4 << 20)
 #define FORMAT 1
 
 static const char help[] =
-    "moolah-bench collect --runs RUNS.jsonl --notes NOTES --out RESULT.json [--quick]\n"
+    "moolah-bench collect --runs RUNS.jsonl [--notes NOTES] --out RESULT.json [--quick]\n"
     "\n"
-    "Makes a result file of what ci/bench has measured: RUNS has a line per run (moolah-bench run\n"
-    "--json), NOTES a line per fact:\n"
-    "  machine KEY VALUE    versions KEY VALUE    settings KEY VALUE    data KEY VALUE\n"
-    "  baseline NAME VALUE UNIT    guarantee PER_SECOND NAME    measure NAME VALUE\n"
-    "Runs named curve_... become the curve. Prints each figure as `name value unit`.\n";
+    "Makes a result file of what was measured, the one that `moolah-bench report`, `compare` and\n"
+    "`plan` take. ci/bench does it for you; by hand it goes\n"
+    "\n"
+    "  moolah-bench run send_money --data var/b --audit --name send_money_peak --json runs.jsonl\n"
+    "  moolah-bench collect --runs runs.jsonl --out result.json\n"
+    "  moolah-bench report result.json\n"
+    "\n"
+    "  --runs FILE    a line per run, as `moolah-bench run --json FILE` has appended them. "
+    "Figures\n"
+    "                 go by the names (--name) that ci/bench gives them; runs named curve_... "
+    "become\n"
+    "                 the curve\n"
+    "  --notes FILE   a line per fact, as ci/bench writes them to var/bench/notes.txt:\n"
+    "                   machine KEY VALUE    versions KEY VALUE    settings KEY VALUE\n"
+    "                   data KEY VALUE       measure NAME VALUE\n"
+    "                   baseline NAME VALUE UNIT    guarantee PER_SECOND NAME\n"
+    "  --out FILE     the result\n"
+    "  --quick        says in it that the runs were short\n"
+    "\n"
+    "Prints each figure that can be had as `name value unit`, and a warning when a run was faster\n"
+    "than the peak.\n"
+    "Exit codes: 0 written, 1 a file can't be read, understood or written, 2 wrong usage.\n";
 
 struct collect {
     yyjson_mut_doc *doc;
@@ -91,6 +110,8 @@ static bool take_note(struct collect *c)
     char *rest = c->line;
     const char *word = strsep(&rest, " ");
     char *first = strsep(&rest, " ");
+    if (word[0] == '{')
+        return complain(c, "is JSON, not a fact: runs go to --runs, and a result is one already");
     if (first == NULL || rest == NULL)
         return complain(c, "a fact is WORD KEY VALUE");
     if (strcmp(word, "baseline") == 0 || strcmp(word, "guarantee") == 0 ||
@@ -148,8 +169,12 @@ static bool take_run(struct collect *c)
     yyjson_mut_val *run =
         read == NULL ? NULL : yyjson_val_mut_copy(c->doc, yyjson_doc_get_root(read));
     yyjson_doc_free(read);
+    if (strcmp(c->line, "{") == 0 || yyjson_mut_obj_get(run, "format") != NULL)
+        return complain(c, "is a result already: `moolah-bench report` shows it, and `compare` and "
+                           "`plan` take it as it is");
     if (!yyjson_mut_is_obj(run))
-        return complain(c, "is no run's record");
+        return complain(c, "is no run's record, a line that `moolah-bench run --json` has written "
+                           "(facts go to --notes)");
     set_rate(c, run);
     const char *name = yyjson_mut_get_str(yyjson_mut_obj_get(run, "name"));
     const char *audit = yyjson_mut_get_str(yyjson_mut_obj_get(run, "audit"));
@@ -216,43 +241,74 @@ static bool write_result(const struct collect *c, const char *path)
     return false;
 }
 
-static int misunderstood(void)
+/* Read as everybody else will read it. */
+static bool check(const char *path)
 {
-    fputs(help, stderr);
-    return 2;
+    char message[RESULT_MESSAGE_MAX];
+    struct arena arena;
+    arena_init(&arena);
+    const struct result *result = result_read(path, &arena, message);
+    if (result == NULL)
+        fprintf(stderr, "moolah-bench collect: %s\n", message);
+    else if (result_warning(result, message))
+        fprintf(stderr, "moolah-bench collect: WARNING: %s\n", message);
+    arena_release(&arena);
+    return result != NULL;
+}
+
+struct options {
+    const char *runs, *notes, *out;
+    bool quick, help;
+};
+
+static bool misunderstood(const char *what, const char *why)
+{
+    fprintf(stderr, "moolah-bench collect: %s %s. moolah-bench collect --help says more\n", what,
+            why);
+    return false;
+}
+
+static bool read_options(int argc, char **argv, struct options *options)
+{
+    *options = (struct options){0};
+    for (int i = 1; i < argc; i++) {
+        const char **file = strcmp(argv[i], "--runs") == 0    ? &options->runs
+                            : strcmp(argv[i], "--notes") == 0 ? &options->notes
+                            : strcmp(argv[i], "--out") == 0   ? &options->out
+                                                              : NULL;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            options->help = true;
+        else if (strcmp(argv[i], "--quick") == 0)
+            options->quick = true;
+        else if (file != NULL && i + 1 < argc)
+            *file = argv[++i];
+        else if (file != NULL)
+            return misunderstood(argv[i], "wants a file");
+        else
+            return misunderstood(argv[i], "is not understood (runs go behind --runs)");
+    }
+    if (options->help)
+        return true;
+    if (options->runs == NULL)
+        return misunderstood("--runs FILE", "is missing: what `moolah-bench run --json` wrote");
+    return options->out != NULL ||
+           misunderstood("--out FILE", "is missing: where the result is to go");
 }
 
 int collect_main(int argc, char **argv)
 {
-    const char *runs = NULL;
-    const char *notes = NULL;
-    const char *out = NULL;
-    bool quick = false;
-    for (int i = 1; i < argc; i++) {
-        const char *next = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return fputs(help, stdout) < 0;
-        if (strcmp(argv[i], "--quick") == 0)
-            quick = true;
-        else if (next == NULL || strncmp(argv[i], "--", 2) != 0)
-            return misunderstood();
-        else if (strcmp(argv[i], "--runs") == 0)
-            runs = argv[++i];
-        else if (strcmp(argv[i], "--notes") == 0)
-            notes = argv[++i];
-        else if (strcmp(argv[i], "--out") == 0)
-            out = argv[++i];
-        else
-            return misunderstood();
-    }
-    if (runs == NULL || notes == NULL || out == NULL)
-        return misunderstood();
+    struct options options;
+    if (!read_options(argc, argv, &options))
+        return 2;
+    if (options.help)
+        return fputs(help, stdout) < 0;
     struct collect c = {0};
-    bool good =
-        set_up(&c, quick) && read_lines(&c, notes, take_note) && read_lines(&c, runs, take_run);
+    bool good = set_up(&c, options.quick) &&
+                (options.notes == NULL || read_lines(&c, options.notes, take_note)) &&
+                read_lines(&c, options.runs, take_run);
     if (good) {
         collect_figures(&c.result);
-        good = write_result(&c, out);
+        good = write_result(&c, options.out) && check(options.out);
     }
     yyjson_mut_doc_free(c.doc);
     free(c.line);

@@ -11,7 +11,23 @@
 #include "benchmarks/report_html.h"
 #include "benchmarks/result.h"
 
-#define USAGE "moolah-bench report RESULT.json [--html OUT.html] [--json] [--figures]\n"
+static const char help[] =
+    "moolah-bench report RESULT.json [--html PAGE.html] [--json | --figures]: a result for people\n"
+    "\n"
+    "Takes the result.json that ci/bench leaves (or `moolah-bench collect`), prints where it was\n"
+    "measured and tables: the runs, CPU per request by process, the baselines, and the figures\n"
+    "against their targets.\n"
+    "\n"
+    "  --html PAGE.html   writes a page with charts, too: one file, nothing is loaded from "
+    "elsewhere\n"
+    "  --json             figures and verdicts for programs, instead of the tables\n"
+    "  --figures          a line `name value unit` each, instead of the tables\n"
+    "\n"
+    "  moolah-bench report var/bench/result.json --html var/bench/report.html\n"
+    "\n"
+    "First see that each audit says passed, and that there is no WARNING. A target that isn't\n"
+    "reached is no error.\n"
+    "Exit codes: 0 written, 2 wrong usage, or a file that is no result or can't be written.\n";
 
 static void heading(struct bytes *out, const char *text)
 {
@@ -114,6 +130,7 @@ static bool table_baselines(const struct result *result, struct arena *arena, st
 
 bool report_tables(const struct result *result, struct arena *arena, struct bytes *out)
 {
+    char warning[RESULT_MESSAGE_MAX];
     bytes_printf(out, "Moolah benchmark of %s, commit %s%s\n", result->at,
                  result->commit[0] == '\0' ? "unknown" : result->commit,
                  result->quick ? " (a quick run: short, so noisy)" : "");
@@ -128,6 +145,8 @@ bool report_tables(const struct result *result, struct arena *arena, struct byte
         if (strcmp(result->runs[i].audit, "failed") == 0)
             bytes_printf(out, "%s: the audit FAILED, so its throughput is not shown\n",
                          result->runs[i].name);
+    if (result_warning(result, warning))
+        bytes_printf(out, "WARNING: %s\n", warning);
     bytes_add_char(out, '\n');
     if (!table_cpu(result, arena, out))
         return false;
@@ -157,12 +176,16 @@ static void add_number(struct json_writer *writer, const char *key, double numbe
 void report_json(const struct result *result, struct bytes *out)
 {
     struct json_writer writer;
+    char warning[RESULT_MESSAGE_MAX] = "";
     json_write_init(&writer, out);
     json_write_object(&writer);
     json_write_key(&writer, "at");
     json_write_text(&writer, result->at);
     json_write_key(&writer, "commit");
     json_write_text(&writer, result->commit);
+    result_warning(result, warning);
+    json_write_key(&writer, "warning");
+    json_write_text(&writer, warning);
     json_write_key(&writer, "figures");
     json_write_array(&writer);
     for (size_t i = 0; i < result->figure_count; i++) {
@@ -187,25 +210,40 @@ void report_json(const struct result *result, struct bytes *out)
 
 struct options {
     const char *result, *html;
-    bool json, figures;
+    bool json, figures, help;
 };
+
+/* `word` is what was not understood; NULL: the result is missing. */
+static bool misunderstood(const char *word, const char *why)
+{
+    fprintf(stderr, "moolah-bench report%s%s%s %s. moolah-bench report --help says more\n",
+            word == NULL ? "" : ": '", word == NULL ? "" : word, word == NULL ? "" : "'", why);
+    return false;
+}
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
     *options = (struct options){0};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            options->help = true;
+        else if (strcmp(argv[i], "--json") == 0)
             options->json = true;
         else if (strcmp(argv[i], "--figures") == 0)
             options->figures = true;
         else if (strcmp(argv[i], "--html") == 0 && i + 1 < argc)
             options->html = argv[++i];
-        else if (argv[i][0] != '-' && options->result == NULL)
-            options->result = argv[i];
+        else if (strcmp(argv[i], "--html") == 0)
+            return misunderstood(argv[i], "wants the page to write");
+        else if (argv[i][0] == '-')
+            return misunderstood(argv[i], "is no option");
+        else if (options->result != NULL)
+            return misunderstood(argv[i], "is a second result: `moolah-bench compare` takes two");
         else
-            return false;
+            options->result = argv[i];
     }
-    return options->result != NULL;
+    return options->help || options->result != NULL ||
+           misunderstood(NULL, "wants a result, as ci/bench leaves it in var/bench/result.json");
 }
 
 static bool write_file(const char *path, const struct bytes *page)
@@ -252,10 +290,10 @@ int report_main(int argc, char **argv)
     struct arena arena;
     struct bytes out;
     char message[RESULT_MESSAGE_MAX];
-    if (!read_options(argc, argv, &options)) {
-        fputs(USAGE, stderr);
+    if (!read_options(argc, argv, &options))
         return 2;
-    }
+    if (options.help)
+        return fputs(help, stdout) < 0;
     arena_init(&arena);
     bytes_init(&out, NULL);
     int status = 2;

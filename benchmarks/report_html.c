@@ -686,6 +686,7 @@ static void write_circumstances(struct page *page)
 static void write_head(struct page *page)
 {
     const struct result *result = page->result;
+    char warning[RESULT_MESSAGE_MAX];
     size_t reached = 0;
     size_t judged = 0;
     for (size_t i = 0; i < result->figure_count; i++) {
@@ -702,8 +703,14 @@ static void write_head(struct page *page)
     markup_text(page->out, result->commit[0] == '\0' ? "unknown" : result->commit);
     if (result->quick)
         bytes_add_text(page->out, " · <strong>quick run</strong>: short, so noisy");
-    bytes_printf(page->out, "</p>\n<p><strong>%zu of %zu targets reached</strong></p>\n</header>\n",
-                 reached, judged);
+    bytes_printf(page->out, "</p>\n<p><strong>%zu of %zu targets reached</strong></p>\n", reached,
+                 judged);
+    if (result_warning(result, warning)) {
+        bytes_add_text(page->out, "<p class=\"warning\"><strong>Warning</strong>: ");
+        markup_text(page->out, warning);
+        bytes_add_text(page->out, "</p>\n");
+    }
+    bytes_add_text(page->out, "</header>\n");
 }
 
 bool report_html_write(const struct result *result, struct arena *arena, struct bytes *out)

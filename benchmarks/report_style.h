@@ -40,7 +40,8 @@
     "display:flex;flex-wrap:wrap;gap:2px 16px}.marks{padding-left:2em;color:var(--soft)}"         \
     ".key .reference{stroke:var(--ink)}figure "                                                   \
     ".key{display:inline-block;width:24px;height:12px;vertical-align:-1px}\n"                     \
-    ".none{color:var(--soft);font-style:italic}\n"                                                \
+    ".none{color:var(--soft);font-style:italic}.warning{border-left:4px solid "                   \
+    "var(--c1);padding-left:.6em}\n"                                                              \
     "details{margin:.4em 0}summary{cursor:pointer;color:var(--soft);font-size:.88em;"             \
     "padding:.3em 0}\n"                                                                           \
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88em;"                       \

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/json.h"
@@ -12,6 +13,7 @@
 
 #define NUMBER_MOST 1e18
 #define POINTER_MAX 200
+#define PEAK_NOISE 0.02
 
 /* Where we are, and whether something was wrong: the first trouble stays. */
 struct reading {
@@ -433,7 +435,7 @@ static void read_root(struct reading *r, const struct json *root, struct result 
     }
     const struct json *format = member(r, root, "format", JSON_INTEGER);
     if (format == NULL || json_integer(format) != 1) {
-        wrong(r, "this is no benchmark result of format 1");
+        wrong(r, "is no benchmark result of format 1, as ci/bench leaves it as result.json");
         return;
     }
     const struct json *quick = member(r, root, "quick", JSON_BOOL);
@@ -456,7 +458,9 @@ const struct result *result_parse(struct slice text, struct arena *arena,
     const struct json *root = json_parse(text, arena, &error);
     struct result *out = arena_alloc(arena, sizeof *out);
     if (root == NULL) {
-        wrong(&r, "%s is no JSON: %s at byte %zu", error.pointer, error.message, error.offset);
+        wrong(&r,
+              "is no JSON%s%s: %s at byte %zu (a result is what ci/bench leaves as result.json)",
+              error.pointer[0] == '\0' ? "" : " at ", error.pointer, error.message, error.offset);
         return NULL;
     }
     if (out == NULL) {
@@ -493,6 +497,29 @@ static struct slice load(const char *path, char message[RESULT_MESSAGE_MAX])
     return text == NULL ? none : (struct slice){text, length};
 }
 
+static bool begins(struct slice text, const char *with)
+{
+    size_t length = strlen(with);
+    return text.length >= length && memcmp(text.at, with, length) == 0;
+}
+
+/* What somebody took for a result, and what to do with it; NULL: none of what we know. */
+static const char *mistaken_for(struct slice text)
+{
+    static const char *const facts[] = {"machine ",  "versions ",  "settings ", "data ",
+                                        "baseline ", "guarantee ", "measure "};
+    if (begins(text, "{\"name\":")) /* as run_record.c writes them */
+        return "these are runs as `moolah-bench run --json` records them, not a result yet: "
+               "`moolah-bench collect --runs FILE --out result.json` makes one of them";
+    if (begins(text, "<!DOCTYPE html>"))
+        return "this is a page for people: give the result.json that it was made of";
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        if (begins(text, facts[i]))
+            return "these are the facts that ci/bench has noted, not a result yet: `moolah-bench "
+                   "collect --runs RUNS.jsonl --notes FILE --out result.json` makes one";
+    return NULL;
+}
+
 const struct result *result_read(const char *path, struct arena *arena,
                                  char message[RESULT_MESSAGE_MAX])
 {
@@ -501,8 +528,10 @@ const struct result *result_read(const char *path, struct arena *arena,
     if (text.at == NULL)
         return NULL;
     const struct result *result = result_parse(text, arena, what);
+    const char *mistaken = result == NULL ? mistaken_for(text) : NULL;
     if (result == NULL)
-        snprintf(message, RESULT_MESSAGE_MAX, "%.100s: %.200s", path, what);
+        snprintf(message, RESULT_MESSAGE_MAX, "%.150s: %.300s", path,
+                 mistaken != NULL ? mistaken : what);
     free((char *)(uintptr_t)text.at);
     return result;
 }
@@ -538,6 +567,30 @@ const char *result_text(const struct result_entries *entries, const char *name)
 double result_throughput(const struct result_run *run)
 {
     return strcmp(run->audit, "failed") == 0 ? NAN : run->throughput;
+}
+
+bool result_warning(const struct result *result, char message[RESULT_MESSAGE_MAX])
+{
+    const struct result_run *peak = result_find_run(result, "send_money_peak");
+    const struct result_run *best = NULL;
+    char texts[2][NUMBERS_TEXT_MAX];
+    double most = peak == NULL ? NAN : result_throughput(peak) * (1 + PEAK_NOISE);
+    for (size_t i = 0; i < result->run_count; i++) {
+        const struct result_run *run = &result->runs[i];
+        if (run == peak || strcmp(run->scenario, "send_money") != 0 ||
+            !(result_throughput(run) > most))
+            continue;
+        best = run;
+        most = result_throughput(run);
+    }
+    if (best == NULL)
+        return false;
+    snprintf(message, RESULT_MESSAGE_MAX,
+             "%.60s answered %s/s, send_money_peak only %s/s: the peak was measured cold, or "
+             "somebody else was on the machine, and whatever is a part of it is off. Measure again",
+             best->name, numbers_text(texts[0], best->throughput),
+             numbers_text(texts[1], peak->throughput));
+    return true;
 }
 
 double result_failed_part(const struct result_run *run)

@@ -15,7 +15,7 @@ struct arena;
 
 #define RESULT_BYTES_MAX ((size_t)64 << 20) /* of a file */
 #define RESULT_TEXT_MAX 400
-#define RESULT_MESSAGE_MAX 320
+#define RESULT_MESSAGE_MAX 480
 #define RESULT_RUNS_MAX 500
 #define RESULT_LIST_MAX 10000 /* elements of any other list */
 
@@ -114,7 +114,8 @@ struct result {
 const struct result *result_parse(struct slice text, struct arena *arena,
                                   char message[RESULT_MESSAGE_MAX]);
 
-/* The same of a file; the message begins with its path. */
+/* The same of a file; the message begins with its path. Of a file that is for another command it
+ * names that command. */
 const struct result *result_read(const char *path, struct arena *arena,
                                  char message[RESULT_MESSAGE_MAX]);
 
@@ -131,6 +132,11 @@ double result_throughput(const struct result_run *run);
 /* Calls without any proper answer (lost, or a 5xx that isn't the 503 of an orderly refusal) as a
  * part of those sent; NAN when nothing was counted. */
 double result_failed_part(const struct result_run *run);
+
+/* What makes the result itself doubtful: a run of uniform transfers that was faster than
+ * send_money_peak by more than noise, so the peak was measured cold and each ratio to it is too
+ * good or too bad. False: nothing. */
+bool result_warning(const struct result *result, char message[RESULT_MESSAGE_MAX]);
 
 /* The processes whose CPU any run tells, each once, in the order met; more are left out. */
 #define RESULT_PROCESSES_MAX 8

@@ -64,6 +64,23 @@ static void test_a_failed_audit_is_said(void **state)
     assert_null(strstr(out.at, "77,777"));
 }
 
+static void test_a_peak_that_was_none_is_said(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"format\":1,\"runs\":[{\"name\":\"send_money_peak\",\"scenario\":\"send_money\","
+        "\"throughput\":100},{\"name\":\"curve_1\",\"scenario\":\"send_money\","
+        "\"throughput\":120}]}";
+    const struct result *result = result_parse(slice_of(text), &arena, message);
+    struct bytes out;
+    bytes_init(&out, &arena);
+    assert_true(report_tables(result, &arena, &out));
+    report_json(result, &out);
+    bytes_add_char(&out, '\0');
+    assert_non_null(strstr(out.at, "WARNING: curve_1 answered 120/s"));
+    assert_non_null(strstr(out.at, "\"warning\":\"curve_1 answered 120/s"));
+}
+
 /* The JSON is JSON, and no control character of a name reaches the terminal. */
 static void test_any_result(void **state)
 {
@@ -91,6 +108,9 @@ static void test_usage(void **state)
     assert_int_equal(report_main(1, (char *[]){"report"}), 2);
     assert_int_equal(report_main(3, (char *[]){"report", SAMPLE, "--what"}), 2);
     assert_int_equal(report_main(2, (char *[]){"report", "/nowhere"}), 2);
+    assert_int_equal(report_main(3, (char *[]){"report", SAMPLE, SAMPLE}), 2);
+    assert_int_equal(report_main(3, (char *[]){"report", SAMPLE, "--html"}), 2);
+    assert_int_equal(report_main(2, (char *[]){"report", "--help"}), 0);
     assert_int_equal(report_main(4, (char *[]){"report", SAMPLE, "--html", "/nowhere/x.html"}), 2);
 }
 
@@ -99,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_a_failed_audit_is_said),
+        cmocka_unit_test(test_a_peak_that_was_none_is_said),
         cmocka_unit_test(test_any_result),
         cmocka_unit_test(test_usage),
     };

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -120,6 +122,62 @@ static void test_a_failed_audit_hides_the_throughput(void **state)
     assert_true(result_throughput(&run) == 12);
 }
 
+static void write_to(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What stands at an earlier or later step is told the step to take. */
+static void test_files_for_other_commands_are_known(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{\"name\":\"a\",\"audit\":\"off\"}\n{\"name\":\"b\",\"audit\":\"off\"}\n",
+         "collect --runs FILE --out"},
+        {"{\"name\":\"a\",\"audit\":\"off\"}\n", "collect --runs FILE --out"},
+        {"machine cpu a b\n", "collect --runs RUNS.jsonl --notes FILE"},
+        {"<!DOCTYPE html>\n<html>", "give the result.json"},
+        {"hello", "is no JSON: "},
+    };
+    char path[] = "/tmp/moolah-result-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_to(path, cases[i][0]);
+        assert_null(result_read(path, &arena, message));
+        if (strstr(message, cases[i][1]) == NULL)
+            fail_msg("%s: %s", cases[i][0], message);
+    }
+    unlink(path);
+}
+
+/* Only transfers of the same kind can show that the peak was none: one popular wallet may be faster
+ * than many. */
+static void test_a_run_above_the_peak_is_a_warning(void **state)
+{
+    (void)state;
+    struct result_run runs[] = {
+        {.name = "send_money_peak", .scenario = "send_money", .audit = "passed", .throughput = 100},
+        {.name = "popular", .scenario = "popular_wallet", .audit = "passed", .throughput = 200},
+        {.name = "curve_1", .scenario = "send_money", .audit = "passed", .throughput = 101.9},
+        {.name = "curve_2", .scenario = "send_money", .audit = "failed", .throughput = 150},
+    };
+    const struct result result = {.runs = runs, .run_count = 4};
+    assert_false(result_warning(&result, message));
+    runs[2].throughput = 103;
+    assert_true(result_warning(&result, message));
+    assert_non_null(strstr(message, "curve_1 answered 103/s, send_money_peak only 100/s"));
+    runs[3].audit = "off";
+    assert_true(result_warning(&result, message));
+    assert_non_null(strstr(message, "curve_2 answered 150/s"));
+    runs[0].name = "other";
+    assert_false(result_warning(&result, message));
+}
+
 static void test_broken_texts(void **state)
 {
     (void)state;
@@ -161,6 +219,8 @@ int main(void)
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_a_failed_audit_hides_the_throughput),
+        cmocka_unit_test(test_files_for_other_commands_are_known),
+        cmocka_unit_test(test_a_run_above_the_peak_is_a_warning),
         cmocka_unit_test(test_broken_texts),
         cmocka_unit_test(test_memory),
     };
