@@ -394,8 +394,8 @@ static void draw_bar(struct bytes *out, const struct charts_bars *bars, const st
         from = to;
     }
     if (!isnan(bars->most) && from > bars->most)
-        bytes_printf(out, "<path class=\"cut\" d=\"M%.1f %.1fl6 7l-6 7\"/>\n", frame->right - 10,
-                     top + BAR_TEXT + 4);
+        bytes_printf(out, "<path class=\"cut\" d=\"M%.1f %.1fl6 7l-6 7\"/>\n",
+                     at_x(frame, bars->most) - 10, top + BAR_TEXT + 4);
 }
 
 static void table_of_bars(struct bytes *out, const struct charts_bars *bars)

@@ -2,16 +2,19 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "benchmarks/charts.h"
 #include "benchmarks/markup.h"
+#include "benchmarks/report_overload.h"
 #include "benchmarks/report_style.h"
 #include "benchmarks/result.h"
 
 #define SPECTRA_MAX 5    /* lines in one chart that can still be told apart */
+#define COSTS_SEEN 4.0   /* bars of CPU are cut at so many times their median */
 #define TARGETS_SEEN 2.0 /* bars of figures are cut at twice their target */
 
 struct page {
@@ -88,9 +91,10 @@ static void chart_figures(struct page *page)
     charts_bars_write(page->out,
                       &(struct charts_bars){
                           "figures",
-                          "Figures as a part of their targets",
+                          "Figures as a part of their targets (%)",
                           "The line is the target. Where the text says ≥ a bar has to reach it, "
-                          "where it says ≤ to stay short of it. Bars end at twice the target.",
+                          "where it says ≤ to stay short of it. Green (✓) is reached, orange "
+                          "(✗) is not. Bars end at twice the target.",
                           {"of the target", AXIS_LINEAR, AXIS_PART},
                           (const char *[]){"Part of the target"},
                           1,
@@ -171,12 +175,17 @@ static void chart_latency(struct page *page, const struct curve *c)
         {"p99", c->throughput, c->p99, c->count, CHARTS_LINE, AXIS_TIME, 1},
         {"Offered per second", c->throughput, c->offered, c->count, CHARTS_TABLE, AXIS_PLAIN, 0},
     };
+    char note[300];
+    snprintf(note, sizeof note,
+             "%zu points in the order of the load offered, up to saturation and past it, where the "
+             "line turns up and back. Latency counts from the intended time.%s",
+             c->count,
+             page->result->quick ? " A quick run has few points; ci/bench without --quick has ten."
+                                 : "");
     charts_plot_write(page->out,
                       &(struct charts_plot){"latency",
-                                            "Throughput and latency",
-                                            "Points in the order of the load offered, up to "
-                                            "saturation and past it, where the line turns up and "
-                                            "back. Latency counts from the intended time.",
+                                            "Latency (logarithmic) against throughput (answers/s)",
+                                            note,
                                             {"answered per second", AXIS_LINEAR, AXIS_PLAIN},
                                             {"latency, logarithmic", AXIS_LOG, AXIS_TIME},
                                             lines,
@@ -191,61 +200,13 @@ static void chart_batch(struct page *page, const struct curve *c)
         {"Transfers in a batch", c->offered, c->batch, c->count, CHARTS_LINE, AXIS_PLAIN, 2}};
     charts_plot_write(page->out,
                       &(struct charts_plot){"batch",
-                                            "Batch size against load",
+                                            "Batch size (transfers) against load (requests/s)",
                                             "How many transfers share one database transaction, "
                                             "on average.",
                                             {"offered per second", AXIS_LINEAR, AXIS_PLAIN},
                                             {"transfers in a batch", AXIS_LINEAR, AXIS_PLAIN},
                                             lines,
                                             1,
-                                            NULL,
-                                            0});
-}
-
-/* The runs of the overload scenario, as points beside the curve. */
-static size_t take_overload(struct page *page, double **offered, double **good)
-{
-    const struct result *result = page->result;
-    size_t count = 0;
-    *offered = numbers(page, result->run_count);
-    *good = numbers(page, result->run_count);
-    if (*offered == NULL || *good == NULL)
-        return 0;
-    for (size_t i = 0; i < result->run_count; i++) {
-        const struct result_run *run = &result->runs[i];
-        if (strncmp(run->scenario, "overload", 8) != 0 && strncmp(run->name, "overload", 8) != 0)
-            continue;
-        (*offered)[count] = run->offered;
-        (*good)[count++] = result_throughput(run);
-    }
-    return count;
-}
-
-static void chart_goodput(struct page *page, const struct curve *c)
-{
-    double *offered;
-    double *good;
-    size_t count = take_overload(page, &offered, &good);
-    double most = 0;
-    for (size_t i = 0; i < c->count; i++)
-        most = fmax(most, c->throughput[i]);
-    for (size_t i = 0; i < count; i++)
-        most = fmax(most, good[i]);
-    const double all[] = {0, most};
-    const struct charts_line lines[] = {
-        {"good", c->offered, c->throughput, c->count, CHARTS_LINE, AXIS_PLAIN, 0},
-        {"overload runs", offered, good, count, CHARTS_DOTS, AXIS_PLAIN, 1},
-        {"all that is offered", all, all, most > 0 ? 2 : 0, CHARTS_DASHED, AXIS_PLAIN, 7},
-    };
-    charts_plot_write(page->out,
-                      &(struct charts_plot){"goodput",
-                                            "Goodput under overload",
-                                            "What is answered well (2xx) against what is offered: "
-                                            "a line that stays up past its peak refuses early.",
-                                            {"offered per second", AXIS_LINEAR, AXIS_PLAIN},
-                                            {"good answers per second", AXIS_LINEAR, AXIS_PLAIN},
-                                            lines,
-                                            3,
                                             NULL,
                                             0});
 }
@@ -277,7 +238,8 @@ static void chart_spectrum(struct page *page, const struct charts_line *lines, s
     char id[40];
     char title[60];
     snprintf(id, sizeof id, "spectrum%zu", index);
-    snprintf(title, sizeof title, index == 0 ? "Percentile spectrum" : "Percentile spectrum (%zu)",
+    snprintf(title, sizeof title,
+             index == 0 ? "Percentile spectrum (latency)" : "Percentile spectrum (latency), %zu",
              index + 1);
     charts_plot_write(page->out,
                       &(struct charts_plot){id,
@@ -319,7 +281,8 @@ static void write_load(struct page *page)
     take_curve(page, &curve);
     chart_latency(page, &curve);
     write_spectra(page);
-    chart_goodput(page, &curve);
+    if (!report_overload_write(page->result, page->arena, page->out))
+        page->failed = true;
     chart_batch(page, &curve);
     grid_end(page);
     section_end(page);
@@ -327,46 +290,101 @@ static void write_load(struct page *page)
 
 /* ---- cost */
 
-static void chart_cpu(struct page *page)
+struct costs { /* CPU per request by process: a bar for each run */
+    const char *names[RESULT_PROCESSES_MAX];
+    size_t processes;
+    struct charts_bar *bars;
+    double *totals; /* sorted */
+    size_t count;
+};
+
+static int by_size(const void *a, const void *b)
+{
+    const double *one = a;
+    const double *other = b;
+    return (*one > *other) - (*one < *other);
+}
+
+static bool add_cost(struct page *page, const struct result_run *run, struct costs *costs)
+{
+    char text[NUMBERS_TEXT_MAX];
+    double *parts = numbers(page, costs->processes);
+    double total = 0;
+    if (parts == NULL)
+        return false;
+    for (size_t k = 0; k < costs->processes; k++) {
+        parts[k] = result_number(&run->cpu, costs->names[k]);
+        total += parts[k] > 0 ? parts[k] : 0;
+    }
+    if (total <= 0)
+        return true;
+    struct slice value = arena_copy(page->arena, slice_of(numbers_time(text, total)));
+    if (value.at == NULL)
+        return false;
+    costs->totals[costs->count] = total;
+    costs->bars[costs->count++] = (struct charts_bar){run->name, parts, value.at, 0};
+    return true;
+}
+
+/* Of the sign-ins, or of all but them: a password costs hundreds of transfers. */
+static bool take_costs(struct page *page, bool sign_ins, struct costs *costs)
 {
     const struct result *result = page->result;
-    const char *names[RESULT_PROCESSES_MAX];
-    size_t processes = result_processes(result, names);
-    struct charts_bar *bars = arena_array(page->arena, result->run_count, sizeof bars[0]);
-    double *parts = numbers(page, result->run_count * processes);
-    char text[NUMBERS_TEXT_MAX];
-    size_t count = 0;
-    if (bars == NULL || parts == NULL) {
+    *costs = (struct costs){0};
+    costs->processes = result_processes(result, costs->names);
+    costs->bars = arena_array(page->arena, result->run_count, sizeof costs->bars[0]);
+    costs->totals = numbers(page, result->run_count);
+    if (costs->bars == NULL || costs->totals == NULL)
+        return false;
+    for (size_t i = 0; i < result->run_count; i++) {
+        const struct result_run *run = &result->runs[i];
+        if ((strcmp(run->scenario, "sign_in") == 0) == sign_ins && !add_cost(page, run, costs))
+            return false;
+    }
+    qsort(costs->totals, costs->count, sizeof costs->totals[0], by_size);
+    return true;
+}
+
+static void chart_cpu(struct page *page)
+{
+    struct costs c;
+    if (!take_costs(page, false, &c)) {
         page->failed = true;
         return;
     }
-    for (size_t i = 0; i < result->run_count; i++) {
-        const struct result_run *run = &result->runs[i];
-        double *own = parts + count * processes;
-        double total = 0;
-        for (size_t k = 0; k < processes; k++) {
-            own[k] = result_number(&run->cpu, names[k]);
-            total += own[k] > 0 ? own[k] : 0;
-        }
-        if (total <= 0)
-            continue;
-        struct slice value = arena_copy(page->arena, slice_of(numbers_time(text, total)));
-        if (value.at == NULL)
-            page->failed = true;
-        bars[count++] = (struct charts_bar){run->name, own, value.at == NULL ? "" : value.at, 0};
+    double most = c.count == 0 ? NAN : COSTS_SEEN * c.totals[c.count / 2];
+    charts_bars_write(page->out,
+                      &(struct charts_bars){"cpu",
+                                            "CPU per request, by process (time)",
+                                            "All on one machine; bench is the load generator "
+                                            "itself. Bars end at four times the median run; "
+                                            "beyond it, the number says how long they are.",
+                                            {"of CPU", AXIS_LINEAR, AXIS_TIME},
+                                            c.names,
+                                            c.processes,
+                                            c.bars,
+                                            c.count,
+                                            NAN,
+                                            NULL,
+                                            most});
+    if (!take_costs(page, true, &c)) {
+        page->failed = true;
+        return;
     }
-    charts_bars_write(page->out, &(struct charts_bars){"cpu",
-                                                       "CPU per request, by process",
-                                                       "All on one machine; bench is the load "
-                                                       "generator itself.",
-                                                       {"of CPU", AXIS_LINEAR, AXIS_TIME},
-                                                       names,
-                                                       processes,
-                                                       bars,
-                                                       count,
-                                                       NAN,
-                                                       NULL,
-                                                       NAN});
+    if (c.count > 0)
+        charts_bars_write(page->out,
+                          &(struct charts_bars){"cpu_sign_in",
+                                                "CPU per sign-in, by process (time)",
+                                                "argon2id is meant to be dear. Where sign-ins run "
+                                                "beside payments, the payments' CPU is in it.",
+                                                {"of CPU", AXIS_LINEAR, AXIS_TIME},
+                                                c.names,
+                                                c.processes,
+                                                c.bars,
+                                                c.count,
+                                                NAN,
+                                                NULL,
+                                                NAN});
 }
 
 static void chart_guarantees(struct page *page)
@@ -398,7 +416,7 @@ static void chart_guarantees(struct page *page)
     }
     charts_bars_write(page->out,
                       &(struct charts_bars){"guarantees",
-                                            "What each guarantee costs",
+                                            "What each guarantee costs (transfers/s)",
                                             "Each bar has all that the ones above it have. The "
                                             "second number is the time it adds to a transfer.",
                                             {"transfers per second", AXIS_LINEAR, AXIS_PLAIN},
@@ -438,17 +456,18 @@ static void chart_baselines(struct page *page)
             page->failed = true;
         bars[i].value = value.at == NULL ? "" : value.at;
     }
-    charts_bars_write(page->out, &(struct charts_bars){"baselines",
-                                                       "Baselines of the same run",
-                                                       "The same machine, tables and settings.",
-                                                       {"per second", AXIS_LINEAR, AXIS_PLAIN},
-                                                       (const char *[]){"Per second"},
-                                                       1,
-                                                       bars,
-                                                       count,
-                                                       NAN,
-                                                       NULL,
-                                                       NAN});
+    charts_bars_write(page->out, &(struct charts_bars){
+                                     "baselines",
+                                     "Baselines of the same run (per second)",
+                                     "The same machine, tables and settings; green is this server.",
+                                     {"per second", AXIS_LINEAR, AXIS_PLAIN},
+                                     (const char *[]){"Per second"},
+                                     1,
+                                     bars,
+                                     count,
+                                     NAN,
+                                     NULL,
+                                     NAN});
 }
 
 static void table_baselines(struct page *page)
@@ -542,7 +561,7 @@ static void write_timeline(struct page *page, const struct result_run *run, size
     };
     const struct charts_axis seconds = {"seconds", AXIS_LINEAR, AXIS_PLAIN};
     snprintf(id, sizeof id, "flow%zu", index);
-    snprintf(title, sizeof title, "%s: answers", run->name);
+    snprintf(title, sizeof title, "%s: answers per second", run->name);
     charts_plot_write(page->out, &(struct charts_plot){id,
                                                        title,
                                                        NULL,
@@ -553,7 +572,7 @@ static void write_timeline(struct page *page, const struct result_run *run, size
                                                        l.marks,
                                                        l.mark_count});
     snprintf(id, sizeof id, "time%zu", index);
-    snprintf(title, sizeof title, "%s: latency", run->name);
+    snprintf(title, sizeof title, "%s: latency (logarithmic)", run->name);
     charts_plot_write(page->out,
                       &(struct charts_plot){id,
                                             title,

@@ -1,4 +1,5 @@
-/* Covers: benchmarks/report_html.c benchmarks/charts.c benchmarks/markup.c */
+/* Covers: benchmarks/report_html.c benchmarks/report_overload.c benchmarks/charts.c
+ * benchmarks/markup.c */
 #include "benchmarks/report_html.h"
 
 #include <math.h>
@@ -64,9 +65,9 @@ static const char *count_of(const char *text, const char *what, size_t *count)
 static void test_sample_has_all_its_charts(void **state)
 {
     (void)state;
-    static const char *const ids[] = {"figures",   "latency", "spectrum0", "spectrum1",
-                                      "goodput",   "batch",   "cpu",       "guarantees",
-                                      "baselines", "flow9",   "time9"};
+    static const char *const ids[] = {"figures",    "latency",   "spectrum0", "spectrum1",
+                                      "goodput",    "refused",   "batch",     "cpu",
+                                      "guarantees", "baselines", "flow9",     "time9"};
     struct bytes page;
     size_t drawings;
     size_t named;
@@ -108,6 +109,45 @@ static void test_any_result_is_a_proper_page(void **state)
         check_page(&page);
         arena_release(&arena);
     }
+}
+
+/* Of twice what it can do, half is refused; a password's CPU doesn't flatten the other bars; one
+ * bar of another kind is cut; a peak that was none is told. */
+static void test_overload_and_costs(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"format\":1,\"runs\":["
+        "{\"name\":\"send_money_peak\",\"scenario\":\"send_money\",\"throughput\":100,"
+        "\"cpu_us_per_request\":{\"moolahd\":25}},"
+        "{\"name\":\"overload_2x\",\"scenario\":\"send_money\",\"offered\":200,"
+        "\"throughput\":95,\"statuses\":{\"201\":95,\"429\":5,\"503\":100},"
+        "\"cpu_us_per_request\":{\"moolahd\":30}},"
+        "{\"name\":\"curve_0.5\",\"scenario\":\"send_money\",\"offered\":50,"
+        "\"throughput\":50,\"statuses\":{\"201\":50}},"
+        "{\"name\":\"curve_1\",\"scenario\":\"send_money\",\"offered\":120,"
+        "\"throughput\":110,\"statuses\":{\"201\":120}},"
+        "{\"name\":\"single_user\",\"scenario\":\"single_user\","
+        "\"cpu_us_per_request\":{\"moolahd\":900}},"
+        "{\"name\":\"storm_sign_in\",\"scenario\":\"sign_in\","
+        "\"cpu_us_per_request\":{\"moolahd\":40000}}]}";
+    const struct result *result = result_parse(slice_of(text), &arena, message);
+    struct bytes page;
+    size_t cuts;
+    assert_non_null(result);
+    bytes_init(&page, &arena);
+    assert_true(report_html_write(result, &arena, &page));
+    check_page(&page);
+    const char *refused = strstr(page.at, "<figure id=\"refused\">");
+    assert_non_null(refused);
+    assert_non_null(strstr(refused, "2</th>\n<td>52.5 %</td>"));
+    const char *cpu = strstr(page.at, "<figure id=\"cpu\">");
+    const char *sign_in = strstr(page.at, "<figure id=\"cpu_sign_in\">");
+    assert_true(cpu != NULL && sign_in != NULL && cpu < sign_in);
+    assert_true(strstr(cpu, "storm_sign_in") > sign_in);
+    count_of(page.at, "class=\"cut\"", &cuts);
+    assert_int_equal(cuts, 1);
+    assert_non_null(strstr(page.at, "curve_1 answered 110/s, send_money_peak only 100/s"));
 }
 
 static void test_nothing_at_all(void **state)
@@ -190,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample_has_all_its_charts),
         cmocka_unit_test(test_any_result_is_a_proper_page),
+        cmocka_unit_test(test_overload_and_costs),
         cmocka_unit_test(test_nothing_at_all),
         cmocka_unit_test(test_names_are_escaped),
         cmocka_unit_test(test_gaps_and_edges),
