@@ -209,7 +209,10 @@ bool numbers_table_write(const struct numbers_table *table, struct bytes *out)
         if (column == 0 || widths[column] > 0) {
             if (column > 0)
                 bytes_add_text(out, "  ");
-            add_cell(out, table->cells[i], widths[column], column == 0);
+            bool left = column == 0 || column == table->left;
+            bool last = column + 1 == table->columns;
+            add_cell(out, table->cells[i],
+                     left && last ? width_of(table->cells[i]) : widths[column], left);
         }
         if (column + 1 == table->columns)
             bytes_add_char(out, '\n');

@@ -26,6 +26,7 @@ struct numbers_table {
     const char **cells; /* rows of `columns` each, the head first */
     size_t columns, rows, room;
     bool failed;
+    size_t left; /* one more column that begins at its left, beside the first; 0: none */
 };
 
 /* `head` has `columns` texts. What is given to it lies in the arena; running out of memory is told

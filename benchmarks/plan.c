@@ -17,9 +17,37 @@
 #define ASKED_USERS 200000.0 /* of the third phase */
 #define MONTH_MINUTES 43200.0
 #define SYSTEM_GB 1.0 /* memory of the system and the server beside the data */
-#define USAGE                                                                   \
-    "moolah-bench plan --wallets N --monthly N --peak N --report RESULT.json\n" \
-    "                  [--prices benchmarks/plan_prices.lua] [--json]\n"
+#define STATEMENT 2   /* among the calls */
+#define GOODPUT_LEAST 0.9
+
+static const char help[] =
+    "moolah-bench plan --wallets N --monthly N --peak N --report RESULT.json [--prices FILE] "
+    "[--json]\n"
+    "\n"
+    "From what was measured to what has to be bought: servers, PostgreSQL and its replicas, "
+    "Redis,\n"
+    "database size, disks, growth, availability and price a month, for four phases: 10,000, "
+    "50,000\n"
+    "and 200,000 users, and beyond. What you ask for is the third; the others are in proportion.\n"
+    "\n"
+    "  --wallets N       wallets of the third phase\n"
+    "  --monthly N       transfers a month\n"
+    "  --peak N          transfers a second at the peak\n"
+    "  --report FILE     a result of ci/bench. A quick one will do for a first idea, and is "
+    "called\n"
+    "                    rough then\n"
+    "  --prices FILE     machines, prices and every assumption (benchmarks/plan_prices.lua): copy\n"
+    "                    and edit it\n"
+    "  --json            the same for programs\n"
+    "\n"
+    "  moolah-bench plan --wallets 500000 --monthly 10000000 --peak 300 --report \\\n"
+    "      var/bench/result.json\n"
+    "\n"
+    "Numbers may be written 1e7. First comes what to buy and where each line is from, then what "
+    "was\n"
+    "measured, what is assumed (by the names of the price table), then each product of each "
+    "phase.\n"
+    "Exit codes: 0 planned, 2 wrong usage, a broken file, or a result that lacks a run.\n";
 
 static const char *const scenarios[PLAN_CALLS] = {"send_money", "balance", "statement"};
 static const char *const processes[PLAN_PROCESSES] = {"moolahd", "postgres", "redis"};
@@ -88,8 +116,14 @@ bool plan_read_prices(const char *path, struct arena *arena, struct plan_prices 
 
 /* ---- what was measured */
 
+/* Whose CPU is that of its own calls alone: not beside sign-ins (ci/bench's storm_...), nor with
+ * much of it spent on refusals. */
 static bool is_usable(const struct result_run *run)
 {
+    bool saturated =
+        strcmp(run->mode, "open") == 0 && run->throughput < GOODPUT_LEAST * run->offered;
+    if (strncmp(run->name, "storm_", 6) == 0 || saturated)
+        return false;
     for (int i = 0; i < PLAN_PROCESSES; i++)
         if (!(result_number(&run->cpu, processes[i]) >= 0))
             return false;
@@ -119,11 +153,11 @@ static bool check(const struct result *result, char message[RESULT_MESSAGE_MAX])
 {
     static const char *const sizes[] = {"row_bytes_per_transfer", "wal_bytes_per_transfer"};
     for (int i = 0; i < PLAN_CALLS; i++)
-        if (nearest(result, scenarios[i], 1) == NULL) {
+        if (nearest(result, scenarios[i], 1) == NULL && !(result->quick && i == STATEMENT)) {
             snprintf(message, RESULT_MESSAGE_MAX,
                      "the report has no run of the scenario %s with cpu_us_per_request of moolahd, "
-                     "postgres and redis (faults none, audit not failed): make that run with "
-                     "ci/bench and give its JSON",
+                     "postgres and redis (faults none, audit not failed, not past saturation): "
+                     "`ci/bench` without --quick makes all that a plan needs",
                      scenarios[i]);
             return false;
         }
@@ -138,6 +172,33 @@ static bool check(const struct result *result, char message[RESULT_MESSAGE_MAX])
     return true;
 }
 
+/* Passwords checked a second by one core. */
+static double argon2id(const struct result *result)
+{
+    for (size_t i = 0; i < result->baseline_count; i++)
+        if (strcmp(result->baselines[i].name, "argon2id") == 0)
+            return result->baselines[i].value;
+    return NAN;
+}
+
+static void take_measured(struct plan *plan)
+{
+    const struct result *result = plan->result;
+    double passwords = argon2id(result);
+    plan->row_bytes = result_number(&result->data, "row_bytes_per_transfer");
+    plan->wal_bytes = result_number(&result->data, "wal_bytes_per_transfer");
+    plan->sign_in_measured = passwords > 0;
+    plan->sign_in_ms = passwords > 0 ? 1000 / passwords : plan->prices.sign_in_ms;
+    plan->no_statements = nearest(result, scenarios[STATEMENT], 1) == NULL;
+    if (result->quick)
+        plan->rough[plan->rough_count++] =
+            "The result is a quick one: runs of a second or three, so CPU and bytes per transfer "
+            "may be off by a quarter. Before you buy, run `ci/bench` without --quick.";
+    if (plan->no_statements)
+        plan->rough[plan->rough_count++] =
+            "It has no run of statements (quick results have none): one is reckoned as a transfer.";
+}
+
 /* ---- one phase */
 
 static void need_cores(const struct plan *plan, struct plan_phase *phase)
@@ -148,13 +209,14 @@ static void need_cores(const struct plan *plan, struct plan_phase *phase)
     phase->rates[1] = peak * prices->balances;
     phase->rates[2] = peak * prices->statements;
     for (int i = 0; i < PLAN_CALLS; i++) {
-        phase->runs[i] = nearest(plan->result, scenarios[i], fmax(phase->rates[i], 1e-3));
+        const char *scenario = scenarios[i == STATEMENT && plan->no_statements ? 0 : i];
+        phase->runs[i] = nearest(plan->result, scenario, fmax(phase->rates[i], 1e-3));
         assert(phase->runs[i] != NULL); /* plan_make has looked */
         for (int k = 0; k < PLAN_PROCESSES; k++)
             phase->busy[k] +=
                 phase->rates[i] * result_number(&phase->runs[i]->cpu, processes[k]) / 1e6;
     }
-    phase->busy[PLAN_MOOLAHD] += peak * prices->sign_ins * prices->sign_in_ms / 1e3;
+    phase->busy[PLAN_MOOLAHD] += peak * prices->sign_ins * plan->sign_in_ms / 1e3;
     for (int k = 0; k < PLAN_PROCESSES; k++)
         phase->cores[k] = phase->busy[k] / prices->core_speed / prices->use_cpu;
 }
@@ -214,6 +276,11 @@ double plan_available(const struct plan_prices *prices, const struct plan_phase 
     return pow(up, count) + count * (1 - up) * pow(up, count - 1);
 }
 
+double plan_replicas(const struct plan_phase *phase)
+{
+    return phase->tiers[phase->together ? 0 : PLAN_POSTGRES].count - 1;
+}
+
 static void choose_machines(const struct plan_prices *prices, struct plan_phase *phase)
 {
     double cores =
@@ -252,8 +319,7 @@ bool plan_make(const struct result *result, const struct plan_prices *prices,
     *out = (struct plan){.result = result, .prices = *prices};
     if (!check(result, message))
         return false;
-    out->row_bytes = result_number(&result->data, "row_bytes_per_transfer");
-    out->wal_bytes = result_number(&result->data, "wal_bytes_per_transfer");
+    take_measured(out);
     for (int i = 0; i < PLAN_PHASES; i++) {
         struct plan_phase *phase = &out->phases[i];
         double part = users[i] / ASKED_USERS;
@@ -273,47 +339,68 @@ bool plan_make(const struct result *result, const struct plan_prices *prices,
 struct options {
     struct plan_demand demand;
     const char *report, *prices;
-    bool json;
+    bool json, help;
 };
 
-static bool read_number(const char *text, double *number)
+static bool misunderstood(const char *what, const char *why)
+{
+    fprintf(stderr, "moolah-bench plan: %s %s. moolah-bench plan --help says more\n", what, why);
+    return false;
+}
+
+static bool read_number(const char *name, const char *text, double *number)
 {
     char *end;
     errno = 0;
     *number = strtod(text, &end);
-    return errno == 0 && end != text && *end == '\0' && *number > 0 && *number <= 1e12;
+    return (errno == 0 && end != text && *end == '\0' && *number > 0 && *number <= 1e12) ||
+           misunderstood(name, "wants a number above 0 (up to 1e12)");
 }
 
 static bool read_option(const char *name, const char *value, struct options *options)
 {
-    if (strcmp(name, "--wallets") == 0)
-        return read_number(value, &options->demand.wallets);
-    if (strcmp(name, "--monthly") == 0)
-        return read_number(value, &options->demand.monthly);
-    if (strcmp(name, "--peak") == 0)
-        return read_number(value, &options->demand.peak);
-    if (strcmp(name, "--report") == 0)
-        options->report = value;
-    else if (strcmp(name, "--prices") == 0)
-        options->prices = value;
-    else
-        return false;
+    double *number = strcmp(name, "--wallets") == 0   ? &options->demand.wallets
+                     : strcmp(name, "--monthly") == 0 ? &options->demand.monthly
+                     : strcmp(name, "--peak") == 0    ? &options->demand.peak
+                                                      : NULL;
+    const char **file = strcmp(name, "--report") == 0   ? &options->report
+                        : strcmp(name, "--prices") == 0 ? &options->prices
+                                                        : NULL;
+    if (number == NULL && file == NULL)
+        return misunderstood(name, name[0] == '-' ? "is no option"
+                                                  : "is not understood (a result goes behind "
+                                                    "--report)");
+    if (value == NULL)
+        return misunderstood(name, "wants a value");
+    if (number != NULL)
+        return read_number(name, value, number);
+    *file = value;
     return true;
+}
+
+static bool is_whole(const struct options *options)
+{
+    if (options->report == NULL)
+        return misunderstood("--report RESULT.json", "is missing: what ci/bench has measured");
+    return (options->demand.wallets > 0 && options->demand.monthly > 0 &&
+            options->demand.peak > 0) ||
+           misunderstood("--wallets N, --monthly N and --peak N", "are all wanted");
 }
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.prices = MOOLAH_SOURCE_DIR "/benchmarks/plan_prices.lua"};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            options->help = true;
+        else if (strcmp(argv[i], "--json") == 0)
             options->json = true;
-        else if (i + 1 >= argc || !read_option(argv[i], argv[i + 1], options))
+        else if (!read_option(argv[i], i + 1 < argc ? argv[i + 1] : NULL, options))
             return false;
         else
             i++;
     }
-    return options->report != NULL && options->demand.wallets > 0 && options->demand.monthly > 0 &&
-           options->demand.peak > 0;
+    return options->help || is_whole(options);
 }
 
 static int run(const struct options *options, struct arena *arena)
@@ -349,10 +436,10 @@ int plan_main(int argc, char **argv)
 {
     struct options options;
     struct arena arena;
-    if (!read_options(argc, argv, &options)) {
-        fputs(USAGE, stderr);
+    if (!read_options(argc, argv, &options))
         return 2;
-    }
+    if (options.help)
+        return fputs(help, stdout) < 0;
     arena_init(&arena);
     int status = run(&options, &arena);
     arena_release(&arena);

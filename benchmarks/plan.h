@@ -7,8 +7,9 @@
  *   cores  = sum of requests/s x CPU a request, over core_speed, over headroom.cpu
  *   size   = wallets x bytes.wallet + months x transactions a month x measured bytes of a row
  * The CPU of a request comes from the run of its scenario whose rate is nearest to the phase's,
- * since a transfer costs less in a large batch. What the report doesn't have is an error that names
- * the run to make. */
+ * since a transfer costs less in a large batch; not from runs beside sign-ins or past saturation.
+ * What the report doesn't have is an error that names the run to make; of a quick report, which has
+ * no statements, a plan is made and says how rough it is. */
 #ifndef BENCHMARKS_PLAN_H
 #define BENCHMARKS_PLAN_H
 
@@ -68,14 +69,22 @@ struct plan_phase {
     double machine_price, storage_price;         /* a month; NAN: a tier has no machine */
 };
 
+#define PLAN_ROUGH_MAX 2
+
 struct plan {
     const struct result *result;
     struct plan_prices prices;
     double row_bytes, wal_bytes;
+    double sign_in_ms; /* of CPU: the report's argon2id, else the price table's */
+    bool sign_in_measured;
+    bool no_statements; /* a quick result has no run of them: they are reckoned as transfers */
+    const char
+        *rough[PLAN_ROUGH_MAX]; /* sentences: why the plan is one to think with, not to buy by */
+    size_t rough_count;
     struct plan_phase phases[PLAN_PHASES];
 };
 
-/* argv[0] is "plan". 0 fine, 2 usage, a broken file, or a report that lacks a figure. */
+/* argv[0] is "plan". 0 fine, 2 usage, a broken file, or a report that lacks a run. */
 int plan_main(int argc, char **argv);
 
 /* False: the message says what is missing or wrong; `result` and the prices are to outlive `out`.
@@ -87,6 +96,8 @@ bool plan_make(const struct result *result, const struct plan_prices *prices,
 /* How much of the time a tier does its work: of the servers one may be down, since their number has
  * one to spare; of databases and Redis one has to be up. */
 double plan_available(const struct plan_prices *prices, const struct plan_phase *phase, int tier);
+
+double plan_replicas(const struct plan_phase *phase); /* of PostgreSQL, beside the one that leads */
 
 /* False: the errors, a line each, are in `out`. Texts lie in the arena. */
 bool plan_read_prices(const char *path, struct arena *arena, struct plan_prices *prices,

@@ -64,6 +64,7 @@ static void json_phase(const struct plan *plan, const struct plan_phase *phase,
     json_write_key(writer, "together");
     json_write_bool(writer, phase->together);
     json_tiers(phase, writer);
+    add_number(writer, "replicas", plan_replicas(phase));
     add_number(writer, "database_gb", phase->size_gb);
     add_number(writer, "growth_gb", phase->growth_gb);
     add_number(writer, "disk_gb", phase->disk_gb);
@@ -91,6 +92,12 @@ void plan_json(const struct plan *plan, struct bytes *out)
     add_text(&writer, "currency", plan->prices.currency);
     add_number(&writer, "row_bytes", plan->row_bytes);
     add_number(&writer, "wal_bytes", plan->wal_bytes);
+    add_number(&writer, "sign_in_ms", plan->sign_in_ms);
+    json_write_key(&writer, "rough");
+    json_write_array(&writer);
+    for (size_t i = 0; i < plan->rough_count; i++)
+        json_write_text(&writer, plan->rough[i]);
+    json_write_array_end(&writer);
     json_write_key(&writer, "phases");
     json_write_array(&writer);
     for (int i = 0; i < PLAN_PHASES; i++)

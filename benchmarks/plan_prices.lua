@@ -23,7 +23,7 @@ return {
         balances = 4.0,
         statements = 1.33,
         sign_ins = 0.067,
-        sign_in_ms = 50, -- CPU of one argon2id; assumed, not taken from the report
+        sign_in_ms = 50, -- CPU of one sign-in, where the report has no baseline argon2id
     },
 
     headroom = {

@@ -133,6 +133,63 @@ static void test_what_the_report_lacks_is_named(void **state)
     assert_non_null(strstr(message, "data.row_bytes_per_transfer"));
 }
 
+static const char *text_of(struct bytes *out)
+{
+    bytes_init(out, &arena);
+    assert_true(plan_text(&plan, &arena, out));
+    bytes_add_char(out, '\0');
+    return out->at;
+}
+
+/* It has no statements, and says on top that it is rough. */
+static void test_a_quick_result_makes_a_rough_plan(void **state)
+{
+    (void)state;
+    struct bytes out;
+    struct result *result = sample();
+    assert_true(plan_make(result, &prices, &asked, &plan, message));
+    assert_int_equal(plan.rough_count, 0);
+    assert_null(strstr(text_of(&out), "ROUGH"));
+    result->quick = true;
+    for (size_t i = 0; i < result->run_count; i++)
+        if (strcmp(result->runs[i].scenario, "statement") == 0)
+            result->runs[i].scenario = "another";
+    assert_true(plan_make(result, &prices, &asked, &plan, message));
+    assert_int_equal(plan.rough_count, 2);
+    assert_ptr_equal(plan.phases[2].runs[2], plan.phases[2].runs[0]);
+    const char *text = text_of(&out);
+    assert_ptr_equal(strstr(text, "ROUGH: The result is a quick one"), text);
+    assert_non_null(strstr(text, "ROUGH: It has no run of statements"));
+    assert_non_null(strstr(text, "send_money_1000 (1,000/s) for statements"));
+}
+
+/* A transfer beside a storm of sign-ins pays for them, one past saturation for refusals. */
+static void test_costs_are_not_taken_from_storms_and_overload(void **state)
+{
+    (void)state;
+    struct result *result = sample();
+    result->runs[2].name = "storm_payments"; /* was send_money_1000 */
+    assert_true(plan_make(result, &prices, &asked, &plan, message));
+    assert_string_equal(plan.phases[2].runs[0]->name, "send_money_peak");
+    result = sample();
+    result->runs[2].offered = 2000;
+    assert_true(plan_make(result, &prices, &asked, &plan, message));
+    assert_string_equal(plan.phases[2].runs[0]->name, "send_money_peak");
+}
+
+static void test_a_sign_in_costs_what_was_measured(void **state)
+{
+    (void)state;
+    struct bytes out;
+    struct result *result = sample();
+    assert_true(plan_make(result, &prices, &asked, &plan, message));
+    assert_non_null(strstr(text_of(&out), "a sign-in of 50 ms (traffic.sign_in_ms)"));
+    result->baselines[0] = (struct result_baseline){"argon2id", "1/s", 40};
+    assert_true(plan_make(result, &prices, &asked, &plan, message));
+    near(plan.phases[2].busy[PLAN_MOOLAHD], 300 * 41e-6 + 1200 * 9.1e-6 + 399 * 22e-6 + 20.1 / 40);
+    assert_non_null(strstr(text_of(&out), "A sign-in takes 25 ms of CPU (baseline argon2id)"));
+}
+
 static void test_output(void **state)
 {
     (void)state;
@@ -144,6 +201,8 @@ static void test_output(void **state)
     bytes_add_char(&out, '\0');
     assert_non_null(strstr(out.at, "growth   10,000,000 x 1,100 B = 11 GB a month"));
     assert_non_null(strstr(out.at, "300/s x 41 µs + 1,200/s x 9.1 µs"));
+    assert_non_null(strstr(out.at, "2 x 8 cores           2 x 16 cores  measured CPU, memory"));
+    assert_non_null(strstr(out.at, "1                      1  availability.standbys\n"));
     bytes_clear(&out);
     plan_json(&plan, &out);
     const struct json *root = json_parse(bytes_view(&out), &arena, &error);
@@ -160,6 +219,10 @@ static void test_prices_and_usage(void **state)
     assert_false(plan_read_prices("/nowhere.lua", &arena, &other, &out));
     assert_true(out.length > 0);
     assert_int_equal(plan_main(1, (char *[]){"plan"}), 2);
+    assert_int_equal(plan_main(2, (char *[]){"plan", "--help"}), 0);
+    assert_int_equal(plan_main(2, (char *[]){"plan", SAMPLE}), 2);
+    assert_int_equal(plan_main(2, (char *[]){"plan", "--peak"}), 2);
+    assert_int_equal(plan_main(3, (char *[]){"plan", "--what", "1"}), 2);
     assert_int_equal(plan_main(9, (char *[]){"plan", "--wallets", "0", "--monthly", "1", "--peak",
                                              "1", "--report", SAMPLE}),
                      2);
@@ -178,6 +241,9 @@ int main(void)
         cmocka_unit_test(test_more_is_never_less),
         cmocka_unit_test(test_a_database_too_large_for_the_table),
         cmocka_unit_test(test_what_the_report_lacks_is_named),
+        cmocka_unit_test(test_a_quick_result_makes_a_rough_plan),
+        cmocka_unit_test(test_costs_are_not_taken_from_storms_and_overload),
+        cmocka_unit_test(test_a_sign_in_costs_what_was_measured),
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_prices_and_usage),
     };
