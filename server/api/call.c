@@ -70,6 +70,16 @@ enum flow_verdict call_refuse_outcome(struct call *call, enum pg_outcome outcome
     return call_refuse(call, PROBLEM_INTERNAL, NULL);
 }
 
+enum flow_verdict call_wait(struct call *call, bool asked)
+{
+    if (asked)
+        return FLOW_WAIT;
+    return call_refuse(call,
+                       pg_pool_is_ready(call->service->pool) ? PROBLEM_OVERLOADED
+                                                             : PROBLEM_DATABASE_UNAVAILABLE,
+                       NULL);
+}
+
 enum flow_verdict call_answer(struct call *call, int status, const struct bytes *body)
 {
     if (body->failed)

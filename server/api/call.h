@@ -50,6 +50,10 @@ void call_add_field(struct call *call, struct slice pointer, const char *code, c
 /* What a question's outcome means when it isn't PG_OK. Returns FLOW_DONE. */
 enum flow_verdict call_refuse_outcome(struct call *call, enum pg_outcome outcome);
 
+/* After a question to the database. Returns FLOW_WAIT when it was `asked`; FLOW_DONE when the pool
+ * took no more, because it is full or has no connection. */
+enum flow_verdict call_wait(struct call *call, bool asked);
+
 /* Answer JSON that `body` holds. Returns FLOW_DONE. */
 enum flow_verdict call_answer(struct call *call, int status, const struct bytes *body);
 

@@ -73,9 +73,8 @@ static enum flow_verdict ask_secrets(struct flow *flow)
         return call_refuse_outcome(&op->call, earlier->outcome);
     if (is_repeated(op) && earlier->key_reused)
         return call_refuse(&op->call, PROBLEM_IDEMPOTENCY_KEY_REUSED, NULL);
-    if (users_find_secrets(op->call.service->pool, call_caller(&op->call), &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, users_find_secrets(op->call.service->pool, call_caller(&op->call),
+                                                   &op->question));
 }
 
 static enum flow_verdict verify_password(struct flow *flow)
@@ -118,9 +117,7 @@ static enum flow_verdict ask_change(struct flow *flow)
         .password_hash = op->work.encoded,
         .answer = {op->idempotency.key, op->idempotency.request_hash, 204, SLICE("")},
     };
-    if (users_set_password(op->call.service->pool, &fresh, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, users_set_password(op->call.service->pool, &fresh, &op->question));
 }
 
 static enum flow_verdict tell_cache(struct flow *flow)

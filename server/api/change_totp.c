@@ -73,7 +73,7 @@ static enum flow_verdict ask_secret(struct flow *flow)
     } else {
         asked = users_find_secrets(op->call.service->pool, caller, &op->question);
     }
-    return asked ? FLOW_WAIT : call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, asked);
 }
 
 static enum flow_verdict ask_enable(struct flow *flow)
@@ -92,10 +92,8 @@ static enum flow_verdict ask_enable(struct flow *flow)
     }
     const struct users_answer answer = {op->idempotency.key, op->idempotency.request_hash, 200,
                                         SLICE(ENABLED)};
-    if (users_enable_totp(op->call.service->pool, call_caller(&op->call), step, &answer,
-                          &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, users_enable_totp(op->call.service->pool, call_caller(&op->call),
+                                                  step, &answer, &op->question));
 }
 
 static void write_secret(struct change_totp *op, struct bytes *body)

@@ -61,9 +61,8 @@ static enum flow_verdict read_body(struct flow *flow)
 static enum flow_verdict ask_user(struct flow *flow)
 {
     struct create_session *op = from_flow(flow);
-    if (users_find_sign_in(op->call.service->pool, op->phone, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call,
+                     users_find_sign_in(op->call.service->pool, op->phone, &op->question));
 }
 
 static enum flow_verdict verify_password(struct flow *flow)
@@ -131,9 +130,8 @@ static enum flow_verdict ask_sign_in(struct flow *flow)
     op->fresh.expires_at = now + op->call.service->settings.sign_in_lifetime_us;
     gate_token_new(GATE_USER, &op->fresh.user, op->token);
     gate_token_hash(slice_of(op->token), op->fresh.token_hash);
-    if (users_add_sign_in(op->call.service->pool, &op->fresh, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call,
+                     users_add_sign_in(op->call.service->pool, &op->fresh, &op->question));
 }
 
 static enum flow_verdict report_session(struct flow *flow)

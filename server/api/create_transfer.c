@@ -59,9 +59,8 @@ static enum flow_verdict ask_recipient(struct flow *flow)
         return FLOW_NEXT;
     op->recipient.arena = &op->call.request->arena;
     op->recipient.done = recipient_found;
-    if (users_find_by_phone(op->call.service->pool, op->to.phone, &op->recipient))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call,
+                     users_find_by_phone(op->call.service->pool, op->to.phone, &op->recipient));
 }
 
 static enum flow_verdict ask_posting(struct flow *flow)

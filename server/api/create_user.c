@@ -98,9 +98,8 @@ static enum flow_verdict ask_create(struct flow *flow)
         .answer_status = 201,
         .answer_body = bytes_view(&op->body),
     };
-    if (!op->body.failed && users_create(op->call.service->pool, &fresh, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, !op->body.failed &&
+                                    users_create(op->call.service->pool, &fresh, &op->question));
 }
 
 /* A conflict is the phone's, or the key's: the same request came twice at once. */

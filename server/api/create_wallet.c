@@ -111,9 +111,7 @@ static enum flow_verdict ask_create(struct flow *flow)
     };
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
-    if (wallets_create(op->call.service->pool, &fresh, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, wallets_create(op->call.service->pool, &fresh, &op->question));
 }
 
 /* The key is taken: the same request came twice at once, and the other was first. */

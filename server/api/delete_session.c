@@ -38,10 +38,8 @@ static enum flow_verdict ask_revoke(struct flow *flow)
         return call_refuse(&op->call, PROBLEM_SESSION_NOT_FOUND, NULL);
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
-    if (users_revoke_sign_in(op->call.service->pool, call_caller(&op->call), &op->sign_in,
-                             &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, users_revoke_sign_in(op->call.service->pool, call_caller(&op->call),
+                                                     &op->sign_in, &op->question));
 }
 
 static enum flow_verdict tell_cache(struct flow *flow)

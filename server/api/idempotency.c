@@ -44,10 +44,8 @@ enum flow_verdict idempotency_ask(struct call *call, struct idempotency *idempot
     idempotency->call = call;
     idempotency->earlier.arena = &call->request->arena;
     idempotency->earlier.done = answered;
-    if (users_find_answer(call->service->pool, caller, idempotency->key, idempotency->request_hash,
-                          &idempotency->earlier))
-        return FLOW_WAIT;
-    return call_refuse(call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(call, users_find_answer(call->service->pool, caller, idempotency->key,
+                                             idempotency->request_hash, &idempotency->earlier));
 }
 
 enum flow_verdict idempotency_check(struct call *call, struct idempotency *idempotency)

@@ -33,10 +33,9 @@ static enum flow_verdict ask_list(struct flow *flow)
         return FLOW_DONE;
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
-    if (users_list_sign_ins(op->call.service->pool, call_caller(&op->call),
-                            paging_before(&op->page), op->page.limit, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call,
+                     users_list_sign_ins(op->call.service->pool, call_caller(&op->call),
+                                         paging_before(&op->page), op->page.limit, &op->question));
 }
 
 static void write_sign_in(struct json_writer *writer, const struct users_sign_in *sign_in,

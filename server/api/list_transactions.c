@@ -120,10 +120,8 @@ static enum flow_verdict ask_lines(struct flow *flow)
         return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
-    if (wallets_statement(op->call.service->pool, &op->filter, call_caller(&op->call),
-                          &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, wallets_statement(op->call.service->pool, &op->filter,
+                                                  call_caller(&op->call), &op->question));
 }
 
 static enum flow_verdict report(struct flow *flow)

@@ -47,7 +47,7 @@ static enum flow_verdict ask_user(struct flow *flow)
     bool asked = op->name.at == NULL
                      ? users_find(op->call.service->pool, caller, &op->question)
                      : users_set_name(op->call.service->pool, caller, op->name, &op->question);
-    return asked ? FLOW_WAIT : call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, asked);
 }
 
 static enum flow_verdict report(struct flow *flow)

@@ -33,9 +33,8 @@ static enum flow_verdict ask_transaction(struct flow *flow)
         return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
-    if (wallets_find_transaction(op->call.service->pool, &id, &op->question))
-        return FLOW_WAIT;
-    return call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call,
+                     wallets_find_transaction(op->call.service->pool, &id, &op->question));
 }
 
 /* Whose is it? A partner sees what it asked for itself, without anybody's balance. */

@@ -25,7 +25,7 @@ static void answered(struct wallets_question *question)
 
 static enum flow_verdict wait_for(struct wallet_call *op, bool asked)
 {
-    return asked ? FLOW_WAIT : call_refuse(&op->call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(&op->call, asked);
 }
 
 static void prepare(struct wallet_call *op)

@@ -205,6 +205,51 @@ static void test_too_much_at_once(void **state)
     }
 }
 
+#define SIGNAL_READERS                                                                \
+    "psql -qXAt -d \"$MOOLAH_DATABASE\" -c \"select pid from pg_stat_activity where " \
+    "application_name = 'moolahd'\" | xargs kill -"
+
+/* A database that stands still for a moment: whoever asks then waits, nobody is sent away. The last
+ * call of each connection needs no database: with its answer all before it have been asked. */
+static void test_a_burst_of_reads(void **state)
+{
+    enum { CLIENTS = 10, READS = 90 };
+    static struct client_call calls[CLIENTS][READS + 1];
+    struct client *clients[CLIENTS];
+    char path[120];
+    int answered = 0;
+    (void)state;
+    snprintf(path, sizeof path, "/v1/wallets/%s", talk.stack->users[0].wallet);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 200);
+    for (int i = 0; i < CLIENTS; i++)
+        assert_non_null(clients[i] = client_open(talk.stack->port, talk.stack->ca));
+    assert_int_equal(stack_shell(talk.stack, SIGNAL_READERS "STOP"), 0);
+    for (int i = 0; i < CLIENTS; i++)
+        for (int j = 0; j <= READS; j++) {
+            calls[i][j] = (struct client_call){.method = "GET",
+                                               .path = j < READS ? path : "/v1/wallets/nobodys",
+                                               .token = talk.tokens[0]};
+            assert_true(client_begin(clients[i], &calls[i][j]));
+        }
+    while (answered < CLIENTS) {
+        client_turn(clients, CLIENTS, 1000);
+        answered = 0;
+        for (int i = 0; i < CLIENTS; i++)
+            answered += calls[i][READS].done;
+    }
+    assert_int_equal(stack_shell(talk.stack, SIGNAL_READERS "CONT"), 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        while (client_in_flight(clients[i]) > 0)
+            client_turn(clients, CLIENTS, 1000);
+        for (int j = 0; j <= READS; j++) {
+            assert_int_equal(calls[i][j].status, j < READS ? 200 : 404);
+            client_call_clear(&calls[i][j]);
+        }
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(clients[i]);
+}
+
 /* Until the database is back: nothing but 503 before. */
 static void await(const struct client_call *question, int expected)
 {
@@ -275,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_a_poisonous_order),
         cmocka_unit_test(test_still_running),
         cmocka_unit_test(test_too_much_at_once),
+        cmocka_unit_test(test_a_burst_of_reads),
         cmocka_unit_test(test_no_database),
         cmocka_unit_test(test_ledger_verifies),
     };
