@@ -17,6 +17,7 @@
 #include "benchmarks/load.h"
 #include "benchmarks/population.h"
 #include "benchmarks/run_record.h"
+#include "benchmarks/scenario_file.h"
 #include "benchmarks/site.h"
 #include "benchmarks/wire.h"
 
@@ -225,9 +226,9 @@ static bool open_scenario(struct run *run, char *error, size_t size)
     char path[400];
     const char *given = run->options.scenario;
     if (strchr(given, '/') != NULL || strstr(given, ".lua") != NULL)
-        return scenario_load(&run->scenario, given, error, size);
+        return scenario_file_load(&run->scenario, given, error, size);
     snprintf(path, sizeof path, "%s/benchmarks/scenarios/%s.lua", MOOLAH_SOURCE_DIR, given);
-    return scenario_load(&run->scenario, path, error, size);
+    return scenario_file_load(&run->scenario, path, error, size);
 }
 
 static bool open_all(struct run *run, char *error, size_t size)

@@ -1,5 +1,4 @@
-/* A scenario: what the load consists of. A Lua file that returns one table (benchmarks/README.md
- * describes it), read once: nothing of Lua runs while the load does. Requests are templates; the
+/* A scenario: what the load consists of (scenario_file.h reads it). Requests are templates; the
  * request with a given number is always the same, so that it can be sent twice and asked for again
  * afterwards. */
 #ifndef BENCHMARKS_SCENARIO_H
@@ -14,6 +13,11 @@ struct population;
 #define SCENARIO_CALLS_MAX 16
 #define SCENARIO_EXPECT_MAX 4
 #define SCENARIO_TEXT_MAX 512
+#define SCENARIO_CONNECTIONS_MAX 20000
+#define SCENARIO_STREAMS_MAX 1000
+
+/* What path and body may have in them, for people. */
+#define SCENARIO_PLACES "{from} {to} {popular} {amount} {phone} {password} {serial}"
 
 enum scenario_caller { SCENARIO_NOBODY, SCENARIO_FROM, SCENARIO_PARTNER };
 
@@ -21,7 +25,7 @@ struct scenario_call {
     char name[32];
     double weight;
     char method[8];
-    char path[SCENARIO_TEXT_MAX]; /* {from} {to} {popular} {amount} {phone} {password} {serial} */
+    char path[SCENARIO_TEXT_MAX]; /* with SCENARIO_PLACES */
     char body[SCENARIO_TEXT_MAX];
     enum scenario_caller as;
     bool key;                        /* carries an Idempotency-Key */
@@ -36,19 +40,19 @@ struct scenario {
     int call_count;
     double twice;    /* share of keyed calls that are sent again */
     double zipf;     /* exponent of the wallets' popularity; 0: uniform */
+    double of_peak;  /* an open loop at that multiple of the server's peak; 0: not so */
     int connections; /* 0: the command line says */
     int streams;
     int requests_per_connection; /* 0: as many as come */
     int idle;                    /* connections that are held open and do nothing */
-    bool one_at_a_time;          /* a single user: the next call when the last is answered */
 
     /* derived */
     double zeta_n, zeta_2, alpha, eta; /* of the Zipf distribution */
     size_t wallets;
 };
 
-/* False: `error` says file, line and what is wrong. */
-bool scenario_load(struct scenario *scenario, const char *path, char *error, size_t size);
+/* Is `name` one of SCENARIO_PLACES? */
+bool scenario_knows_place(const char *name, size_t length);
 
 /* Before the first request: the population it is about. */
 void scenario_prepare(struct scenario *scenario, size_t wallets);

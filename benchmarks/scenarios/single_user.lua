@@ -3,7 +3,6 @@ return {
     help = "one transfer at a time on one connection",
     connections = 1,
     streams = 1,
-    one_at_a_time = true,
     calls = {
         { name = "transfer", method = "POST", path = "/v1/transfers", as = "from", key = true, amount = { 1, 500 },
           body = '{"from":"{from}","to":"{to}","amount":{amount},"currency":"ZAR"}', expect = { 201 } },

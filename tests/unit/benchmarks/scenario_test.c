@@ -1,4 +1,4 @@
-/* Scenario files, and the requests they become. */
+/* The requests that a scenario becomes. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include "base/crypto.h"
 #include "benchmarks/population.h"
 #include "benchmarks/scenario.h"
+#include "benchmarks/scenario_file.h"
 
 #define WALLETS 500
 #define DRAWS 20000
@@ -46,7 +47,7 @@ static bool load(const char *source)
     assert_non_null(file);
     fputs(source, file);
     assert_int_equal(fclose(file), 0);
-    return scenario_load(&scenario, path, error, sizeof error);
+    return scenario_file_load(&scenario, path, error, sizeof error);
 }
 
 static struct scenario_run run_of(void)
@@ -61,10 +62,10 @@ static void test_a_request_is_its_template_filled_in(void **state)
     char wanted[300];
     char wallet[UUID_TEXT_MAX];
     (void)state;
-    assert_true(
-        load("return { calls = { { name = 't', method = 'POST', path = '/w/{from}/{serial}',"
-             " as = 'partner', key = true, amount = { 5, 7 }, expect = { 201, 422 },"
-             " body = '{\"to\":\"{popular}\",\"amount\":{amount},\"x\":{\"y\":{none}}}' } } }"));
+    assert_true(load(
+        "return { calls = { { name = 't', method = 'POST', path = '/w/{from}/{serial}',"
+        " as = 'partner', key = true, amount = { 5, 7 }, expect = { 201, 422 },"
+        " body = '{\"to\":\"{popular}\",\"amount\":{amount},\"x\":{\"y\":{}, \"z\":{1}}}' } } }"));
     scenario_prepare(&scenario, WALLETS);
     const struct scenario_run run = run_of();
     bool seen[8] = {false};
@@ -78,7 +79,7 @@ static void test_a_request_is_its_template_filled_in(void **state)
         snprintf(wanted, sizeof wanted, "b-x-%d", (int)serial);
         assert_string_equal(first.key, wanted);
         int amount = (int)strtol(strstr(first.body, "amount\":") + 8, NULL, 10);
-        snprintf(wanted, sizeof wanted, "{\"to\":\"%s\",\"amount\":%d,\"x\":{\"y\":{none}}}",
+        snprintf(wanted, sizeof wanted, "{\"to\":\"%s\",\"amount\":%d,\"x\":{\"y\":{}, \"z\":{1}}}",
                  wallet, amount);
         assert_string_equal(first.body, wanted);
         assert_int_equal(first.body_length, strlen(first.body));
@@ -213,53 +214,6 @@ static void test_zipf_ranks_have_their_probabilities(void **state)
     }
 }
 
-static void test_what_is_wrong_is_named(void **state)
-{
-    static const char call[] = "name = 'c', method = 'GET', path = '/', as = 'nobody'";
-    static const struct {
-        const char *source, *said;
-    } cases[] = {
-        {"return { calls = { { %s, expect = { 200 }, weigth = 3 } } }", "weigth"},
-        {"return { zipff = 1, calls = { { %s, expect = { 200 } } } }", "zipff"},
-        {"return { calls = { { %s } } }", "expect"},
-        {"return { calls = { { %s, expect = { 200 }, amount = { 7, 3 } } } }", "amount"},
-        {"return { calls = { { %s, expect = { 200 }, weight = -1 } } }", "weight"},
-        {"return { twice = 2, calls = { { %s, expect = { 200 } } } }", "twice"},
-        {"return { calls = {} -- %s\n}", "calls"},
-        {"return 5 -- %s", "return a table"},
-        {"\n\nreturn { calls = = } -- %s", ":3"},
-        {"while true do end -- %s", "budget"},
-    };
-    char source[400];
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const char *hole = strstr(cases[i].source, "%s");
-        snprintf(source, sizeof source, "%.*s%s%s", (int)(hole - cases[i].source), cases[i].source,
-                 call, hole + 2);
-        assert_false(load(source));
-        if (strstr(error, cases[i].said) == NULL || strstr(error, path) == NULL)
-            fail_msg("'%s' for: %s", error, source);
-    }
-    assert_false(scenario_load(&scenario, "/nowhere/x.lua", error, sizeof error));
-    assert_non_null(strstr(error, "/nowhere/x.lua"));
-}
-
-static void test_ours_can_be_read(void **state)
-{
-    static const char *const names[] = {
-        "balance",        "constant",   "idle_connections", "mixed",       "new_connections",
-        "popular_wallet", "send_money", "sign_in",          "single_user", "statement"};
-    char file[300];
-    (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(file, sizeof file, MOOLAH_SOURCE_DIR "/benchmarks/scenarios/%s.lua", names[i]);
-        if (!scenario_load(&scenario, file, error, sizeof error))
-            fail_msg("%s", error);
-        assert_string_equal(scenario.name, names[i]);
-        assert_true(scenario.help[0] != '\0');
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,8 +222,6 @@ int main(void)
         cmocka_unit_test(test_calls_come_by_their_weights),
         cmocka_unit_test(test_uniform_wallets_are_uniform),
         cmocka_unit_test(test_zipf_ranks_have_their_probabilities),
-        cmocka_unit_test(test_what_is_wrong_is_named),
-        cmocka_unit_test(test_ours_can_be_read),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
