@@ -9,8 +9,10 @@
 
 #define CHAOS_FAULTS_MAX 64
 
+#define CHAOS_SECONDS 20 /* so long a run must be for one fault of each kind */
+
 struct chaos_fault {
-    double second;
+    double second; /* when it's due; when it struck */
     const char *what;
     bool done;
 };
@@ -21,11 +23,14 @@ struct chaos {
     int count;
 };
 
-/* "worker", "master", "postgres", "redis", "flush", evenly over `seconds`, each in turn, with room
- * to recover in between. */
+/* A worker, Redis' memory, Redis, PostgreSQL, the master: over and over in `seconds`, with room to
+ * recover in between. */
 void chaos_plan(struct chaos *chaos, const struct site *site, double seconds);
 
-/* Do what is due. */
+/* Do what is due. Where there's nobody to strike (it has not recovered yet), it's done later. */
 void chaos_tick(struct chaos *chaos, double second);
+
+/* The first fault that was planned and never struck; NULL: all did. */
+const struct chaos_fault *chaos_missed(const struct chaos *chaos);
 
 #endif

@@ -97,10 +97,12 @@ pid_t site_pid(const struct site *site, enum site_part part)
     return pid > 1 && access(path, R_OK) == 0 ? pid : 0;
 }
 
-/* A process: parent, CPU ticks, resident pages (proc(5), /proc/PID/stat). */
+/* A process: parent, CPU ticks, those of children it has waited for, resident pages (proc(5),
+ * /proc/PID/stat). */
 struct process {
     pid_t parent;
     unsigned long long ticks;
+    unsigned long long buried;
     unsigned long long pages;
 };
 
@@ -124,6 +126,7 @@ static bool look_at(pid_t pid, struct process *process)
         return false;
     process->parent = (pid_t)strtol(fields[1], NULL, 10);
     process->ticks = strtoull(fields[11], NULL, 10) + strtoull(fields[12], NULL, 10);
+    process->buried = strtoull(fields[13], NULL, 10) + strtoull(fields[14], NULL, 10);
     process->pages = strtoull(fields[21], NULL, 10);
     return true;
 }
@@ -165,10 +168,11 @@ double site_cpu(const struct site *site, enum site_part part)
 {
     static pid_t pids[PROCESSES_MAX];
     static struct process processes[PROCESSES_MAX];
-    int count = walk(site_pid(site, part), pids, processes, PROCESSES_MAX);
+    pid_t first = site_pid(site, part);
+    int count = walk(first, pids, processes, PROCESSES_MAX);
     unsigned long long ticks = 0;
     for (int i = 0; i < count; i++)
-        ticks += processes[i].ticks;
+        ticks += processes[i].ticks + (pids[i] == first ? processes[i].buried : 0);
     return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 

@@ -32,7 +32,7 @@ pid_t site_pid(const struct site *site, enum site_part part);
 /* The nth child of a part's first process; 0: there aren't so many. */
 pid_t site_child(const struct site *site, enum site_part part, int nth);
 
-/* CPU seconds that a part's living processes have used. */
+/* CPU seconds that a part's processes have used since its first one began, the dead included. */
 double site_cpu(const struct site *site, enum site_part part);
 
 /* Resident memory of a part's processes, in bytes (what they share counts once per process). */
