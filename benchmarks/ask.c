@@ -45,6 +45,36 @@ static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
+/* Let a wire live until it has done its work, whatever comes of it. */
+static void live(struct asking *asking, struct wire_target *target, const struct wire_owner *owner)
+{
+    struct wire *wire = target == NULL ? NULL : wire_new(asking->loop, target, 1, owner);
+    if (wire == NULL)
+        return;
+    ev_timer_init(&asking->limit, on_limit, WAIT_S, 0.);
+    ev_timer_start(asking->loop, &asking->limit);
+    wire_connect(wire);
+    ev_run(asking->loop, 0);
+    ev_timer_stop(asking->loop, &asking->limit);
+    wire_free(wire);
+}
+
+static void on_open_only(void *owner, struct wire *wire)
+{
+    struct asking *asking = owner;
+    (void)wire;
+    asking->begun = true;
+    ev_break(asking->loop, EVBREAK_ALL);
+}
+
+bool ask_answers(struct wire_target *target, struct ev_loop *loop)
+{
+    struct asking asking = {.loop = loop};
+    const struct wire_owner owner = {&asking, on_open_only, on_answered, on_closed};
+    live(&asking, target, &owner);
+    return asking.begun;
+}
+
 static bool add_line(const char *line, const char *name, const char *suffix, double *sum)
 {
     size_t length = strlen(name);
@@ -75,21 +105,13 @@ bool ask_metrics(const struct site *site, struct ev_loop *loop, const char *name
     const struct wire_owner owner = {&asking, on_open, on_answered, on_closed};
     struct wire_target *target =
         wire_target_new("127.0.0.1", site->operators_port, site->ca, error, sizeof error);
-    struct wire *wire = target == NULL ? NULL : wire_new(loop, target, 1, &owner);
     memset(out, 0, sizeof *out);
-    if (wire != NULL) {
-        snprintf(authorization, sizeof authorization, "Bearer %s", site->operator_token);
-        asking.call = (struct wire_call){.method = "GET",
-                                         .path = SLICE("/metrics"),
-                                         .authorization = slice_of(authorization),
-                                         .keep = true};
-        ev_timer_init(&asking.limit, on_limit, WAIT_S, 0.);
-        ev_timer_start(loop, &asking.limit);
-        wire_connect(wire);
-        ev_run(loop, 0);
-        ev_timer_stop(loop, &asking.limit);
-        wire_free(wire);
-    }
+    snprintf(authorization, sizeof authorization, "Bearer %s", site->operator_token);
+    asking.call = (struct wire_call){.method = "GET",
+                                     .path = SLICE("/metrics"),
+                                     .authorization = slice_of(authorization),
+                                     .keep = true};
+    live(&asking, target, &owner);
     wire_target_free(target);
     bool good = asking.begun && asking.call.status == 200 && asking.call.answer != NULL;
     if (good)

@@ -7,6 +7,10 @@
 #include "benchmarks/site.h"
 
 struct ev_loop;
+struct wire_target;
+
+/* Does a connection come about, within some seconds? */
+bool ask_answers(struct wire_target *target, struct ev_loop *loop);
 
 /* The sum and the count of a histogram in the server's /metrics, over all its series. False: it
  * can't be had. */

@@ -18,6 +18,8 @@
 #define RECONNECT_S 0.02
 #define TICK_S 0.01
 #define AGAIN_SECONDS 120.
+#define PATIENCE_S 10
+#define LAST_ANSWERS_S 2 /* after load_stop */
 #define FAST_RATE                                                                   \
     4000. /* per second: from there on requests leave a millisecond's worth at once \
            */
@@ -218,6 +220,20 @@ static void offer(struct load_engine *e, int64_t intended)
     }
 }
 
+/* For people, on one line. */
+static void keep_wrong(struct load *load, const struct slot *slot)
+{
+    const struct wire_call *call = &slot->call;
+    struct load_wrong *wrong = &load->first_wrong;
+    size_t length = call->length < WIRE_HEAD_MAX ? call->length : WIRE_HEAD_MAX;
+    wrong->status = call->status;
+    wrong->call = slot->request.call->name;
+    for (size_t i = 0; i < length; i++)
+        wrong->body[i] = call->head[i] >= ' ' && call->head[i] < 127 ? call->head[i] : ' ';
+    snprintf(wrong->body + length, 4, "%s", call->length > length ? "..." : "");
+    snprintf(wrong->request_id, sizeof wrong->request_id, "%s", call->request_id);
+}
+
 static bool is_expected(const struct scenario_call *call, int status)
 {
     for (int i = 0; call->expect[i] != 0; i++)
@@ -238,6 +254,8 @@ static void note_answer(struct load_engine *e, const struct slot *slot)
         histogram_add(&e->second, call->answered - slot->intended);
     if (e->asking)
         return;
+    if (!ok && !refused && call->status != 0 && e->load->first_wrong.status == 0)
+        keep_wrong(e->load, slot);
     const struct load_answer answer = {
         .intended = slot->intended,
         .began = call->began,
@@ -445,7 +463,8 @@ static void mind_phases(struct load_engine *e, int64_t now)
     }
     if (e->phase == LOADING && now >= e->window.to) {
         e->phase = FINISHING;
-        e->load->busy = cpu_since(&e->cpu) / e->load->measured;
+        if (e->load->measured > 0)
+            e->load->busy = cpu_since(&e->cpu) / e->load->measured;
         if (e->watcher.measuring != NULL)
             e->watcher.measuring(e->watcher.owner, false);
     }
@@ -460,6 +479,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     int64_t now = clock_monotonic();
     (void)loop;
     (void)events;
+    if (e->began == 0 && !e->asking)
+        return; /* the connections are on their way */
     if (e->asking) {
         bool empty = e->waiting == 0 && e->in_flight == 0 && e->again_count == 0;
         for (int i = 0; i < e->carriers; i++)
@@ -564,21 +585,24 @@ static int lines_open(const struct load_engine *e)
     return open;
 }
 
-/* Turn the loop until all connections stand. */
+/* Turn the loop until all connections stand, or no further one has for a while. */
 static bool await_connections(struct load_engine *e)
 {
-    int64_t deadline = clock_monotonic() + 60 * CLOCK_SECOND;
+    int64_t deadline = clock_monotonic() + PATIENCE_S * CLOCK_SECOND;
+    int most = 0;
     e->phase = FINISHING; /* nothing is sent yet */
     e->dead = INT64_MAX;
     e->window.to = INT64_MAX;
     e->window.from = INT64_MAX;
-    ev_timer_stop(e->loop, &e->tick);
-    while (lines_open(e) < e->line_count && clock_monotonic() < deadline)
+    while (most < e->line_count && clock_monotonic() < deadline && !e->load->interrupted) {
         ev_run(e->loop, EVRUN_ONCE);
-    bool all = lines_open(e) == e->line_count;
+        int open = lines_open(e);
+        if (open > most)
+            deadline = clock_monotonic() + PATIENCE_S * CLOCK_SECOND;
+        most = open > most ? open : most;
+    }
     e->phase = LOADING;
-    ev_timer_start(e->loop, &e->tick);
-    return all;
+    return lines_open(e) == e->line_count && !e->load->interrupted;
 }
 
 bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher *watcher,
@@ -595,10 +619,13 @@ bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher
     if (watcher != NULL)
         e->watcher = *watcher;
     load->first_serial = load->next_serial;
+    load->engine = e;
     bool connected = await_connections(e);
     if (!connected) {
-        snprintf(error, size, "only %d of %d connections came about: does the server run?",
-                 lines_open(e), e->line_count);
+        snprintf(error, size,
+                 "only %d of %d connections came about, and for %d s no further one: fewer "
+                 "--connections, or look into the server's log",
+                 lines_open(e), e->line_count, PATIENCE_S);
     } else {
         start_clock(e);
         for (int i = 0; i < e->carriers; i++) {
@@ -608,8 +635,27 @@ bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher
         ev_run(loop, 0);
         load_count_end(load);
     }
+    load->engine = NULL;
     release_engine(e);
     return connected;
+}
+
+void load_stop(struct load *load)
+{
+    struct load_engine *e = load->engine;
+    int64_t now = clock_monotonic();
+    load->interrupted = true;
+    if (e == NULL)
+        return;
+    e->dead = now;
+    if (e->phase != LOADING)
+        return;
+    bool counted = now > e->window.from;
+    load->measured = counted ? (double)(now - e->window.from) / CLOCK_SECOND : 0;
+    e->window.to = now;
+    if (!counted)
+        e->window.from = INT64_MAX;
+    e->dead = now + LAST_ANSWERS_S * CLOCK_SECOND;
 }
 
 uint64_t load_ask_again(struct load *load, struct ev_loop *loop,

@@ -28,6 +28,14 @@ struct load_call_figures {
     struct histogram latency;
 };
 
+/* The first answer that was none of those expected, no refusal either. */
+struct load_wrong {
+    int status; /* 0: there was none */
+    const char *call;
+    char body[204]; /* its beginning, made printable */
+    char request_id[40];
+};
+
 struct load_settings {
     struct scenario_run run;
     struct wire_target *target;
@@ -46,6 +54,7 @@ struct load {
     /* figures: load_count.h says of what */
     uint64_t offered, ok, wrong, lost, retry_after_missing;
     uint64_t statuses[LOAD_STATUSES];
+    struct load_wrong first_wrong;   /* the warm-up included */
     struct histogram latency;        /* from the intended time, of right answers */
     struct histogram service;        /* from the moment it was sent, of right answers */
     struct load_call_figures *calls; /* one per call of the scenario */
@@ -55,6 +64,7 @@ struct load {
     double busy;      /* share of the time in which the generator itself was at work */
     int64_t lag_most; /* us: the most it was behind its own schedule */
     uint64_t reconnects;
+    bool interrupted;           /* by load_stop */
     struct load_engine *engine; /* while it runs */
 };
 
@@ -67,6 +77,10 @@ struct load_watcher {
 };
 bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher *watcher,
               char *error, size_t size);
+
+/* No more load: load_run returns within two seconds, with what was measured so far (`measured` 0:
+ * nothing). For a signal's watcher on the same loop. */
+void load_stop(struct load *load);
 
 /* Ask again for keyed calls whose `wanted` says so, one answer each, and hold it against the
  * journal. Returns how many were asked. */

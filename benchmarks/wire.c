@@ -204,6 +204,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         call->status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
     if (name_length == 11 && memcmp(name, "retry-after", 11) == 0)
         call->has_retry_after = true;
+    if (name_length == 12 && value_length < sizeof call->request_id &&
+        memcmp(name, "x-request-id", 12) == 0) {
+        memcpy(call->request_id, value, value_length);
+        call->request_id[value_length] = '\0';
+    }
     return 0;
 }
 
@@ -216,6 +221,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     if (call == NULL)
         return 0;
     call->hash = wire_hash(data, length, call->hash);
+    if (call->length < WIRE_HEAD_MAX) {
+        size_t room = WIRE_HEAD_MAX - call->length;
+        memcpy(call->head + call->length, data, length < room ? length : room);
+    }
     if (call->keep && call->length + length < ANSWER_MAX) {
         char *grown = memory_resize(call->answer, call->length + length + 1);
         if (grown == NULL)
@@ -510,6 +519,7 @@ bool wire_begin(struct wire *wire, struct wire_call *call)
     call->refused_stream = call->has_retry_after = false;
     call->hash = WIRE_HASH_START;
     call->length = 0;
+    call->request_id[0] = '\0';
     call->answer = NULL;
     call->unsent = call->body;
     size_t count = fill_headers(call, headers);

@@ -8,6 +8,8 @@
 
 #include "base/slice.h"
 
+#define WIRE_HEAD_MAX 200
+
 struct ev_loop;
 struct wire;
 struct wire_target;
@@ -24,11 +26,13 @@ struct wire_call {
     int status;          /* 0: lost: connection or stream ended before the answer did */
     bool refused_stream; /* lost, but the server has said that it had not begun it */
     bool has_retry_after;
-    uint64_t hash;    /* of the body: wire_hash */
-    char *answer;     /* when kept: free it; NUL-terminated */
-    uint32_t length;  /* of the body */
-    int64_t began;    /* monotonic us */
-    int64_t answered; /* monotonic us */
+    uint64_t hash;            /* of the body: wire_hash */
+    char *answer;             /* when kept: free it; NUL-terminated */
+    uint32_t length;          /* of the body */
+    char head[WIRE_HEAD_MAX]; /* its first bytes, so many of `length` as there is room for */
+    char request_id[40];      /* what the server calls it; "": it has not said */
+    int64_t began;            /* monotonic us */
+    int64_t answered;         /* monotonic us */
 
     /* wire's own */
     struct slice unsent;
