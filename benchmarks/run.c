@@ -1,21 +1,22 @@
 #include "benchmarks/run.h"
 
+#include <errno.h>
 #include <ev.h>
-#include <getopt.h>
 #include <math.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "benchmarks/ask.h"
 #include "benchmarks/audit.h"
 #include "benchmarks/chaos.h"
 #include "benchmarks/load.h"
 #include "benchmarks/population.h"
+#include "benchmarks/run_options.h"
 #include "benchmarks/run_record.h"
 #include "benchmarks/scenario_file.h"
 #include "benchmarks/site.h"
@@ -23,224 +24,85 @@
 
 #define REPLAYS 20000
 #define BUSY_WARNING 0.9
+#define OTHER_FILES 64 /* beside the connections */
 
-static const char help[] =
-    "moolah-bench run SCENARIO --data DIR [options]: drive a running ci/up --data DIR\n"
-    "\n"
-    "SCENARIO is a file, or the name of one in benchmarks/scenarios: send_money, popular_wallet,\n"
-    "mixed, balance, statement, sign_in, single_user, new_connections, idle_connections, "
-    "constant.\n"
-    "\n"
-    "  --closed            each stream asks again as soon as it is answered: for peaks (the "
-    "default)\n"
-    "  --rate SPEC         open loop: 1000, steps 500:10,2000:5, a ramp 100-5000:30, a spike\n"
-    "                      500:10,5000:2,500:10. Latency counts from the intended moment\n"
-    "  --poisson           arrivals of the open loop at random instead of evenly\n"
-    "  --seconds S         of load (10), the warm-up included where SPEC has no lengths\n"
-    "  --warm-up S         seconds of load before anything is counted (2)\n"
-    "  --connections N     (64)   --streams N   at once on each connection (8)\n"
-    "  --wallets N         use only the first N wallets of the population\n"
-    "  --audit             afterwards, prove from our own journal that each acknowledged request\n"
-    "                      exists once, each refusal moved nothing, and replays give the same "
-    "bytes;\n"
-    "                      without a passed audit no throughput is printed\n"
-    "  --audit-keys        the same without the ledger's invariants, for whoever runs\n"
-    "                      `moolah ledger verify` afterwards, and with a tenth of the replays\n"
-    "  --chaos             kill workers, master, PostgreSQL and Redis meanwhile (implies --audit)\n"
-    "  --port N            drive another server on that port with the same certificate: neither "
-    "its\n"
-    "                      metrics nor its ledger are looked at (no --audit)\n"
-    "  --name NAME         of this run in the record; --json FILE  append its record there\n"
-    "  --quiet             no line a second\n"
-    "\n"
-    "Exit codes: 0 ran (and the audit passed), 1 failed, 2 wrong usage.\n";
+/* How a peak is measured, as ci/bench does it: enough at once that full batches wait. */
+#define PEAK_CONNECTIONS 64
+#define PEAK_STREAMS 24
+#define PEAK_SECONDS 5
+#define PEAK_WARM_UP 1
 
-struct options {
-    const char *scenario;
-    const char *data;
-    const char *rate;
-    const char *name;
-    const char *json;
-    bool closed, poisson, audit, keys_only, chaos, quiet;
-    double seconds, warm_up;
-    int connections, streams;
-    int port; /* 0: the site's */
-    size_t wallets;
-};
-
-static int fail(int code, const char *what)
-{
-    fprintf(stderr, "moolah-bench: %s\n", what);
-    return code;
-}
-
-enum {
-    OPTION_DATA = 256,
-    OPTION_CLOSED,
-    OPTION_RATE,
-    OPTION_POISSON,
-    OPTION_SECONDS,
-    OPTION_WARM_UP,
-    OPTION_CONNECTIONS,
-    OPTION_STREAMS,
-    OPTION_WALLETS,
-    OPTION_PORT,
-    OPTION_AUDIT,
-    OPTION_AUDIT_KEYS,
-    OPTION_CHAOS,
-    OPTION_NAME,
-    OPTION_JSON,
-    OPTION_QUIET,
-    OPTION_HELP
-};
-
-static const struct option long_options[] = {
-    {"data", required_argument, NULL, OPTION_DATA},
-    {"closed", no_argument, NULL, OPTION_CLOSED},
-    {"rate", required_argument, NULL, OPTION_RATE},
-    {"poisson", no_argument, NULL, OPTION_POISSON},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"warm-up", required_argument, NULL, OPTION_WARM_UP},
-    {"connections", required_argument, NULL, OPTION_CONNECTIONS},
-    {"streams", required_argument, NULL, OPTION_STREAMS},
-    {"wallets", required_argument, NULL, OPTION_WALLETS},
-    {"port", required_argument, NULL, OPTION_PORT},
-    {"audit", no_argument, NULL, OPTION_AUDIT},
-    {"audit-keys", no_argument, NULL, OPTION_AUDIT_KEYS},
-    {"chaos", no_argument, NULL, OPTION_CHAOS},
-    {"name", required_argument, NULL, OPTION_NAME},
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static void take_number(int option, struct options *o)
-{
-    double number = strtod(optarg, NULL);
-    if (option == OPTION_SECONDS)
-        o->seconds = number;
-    else if (option == OPTION_WARM_UP)
-        o->warm_up = number;
-    else if (option == OPTION_CONNECTIONS)
-        o->connections = (int)number;
-    else if (option == OPTION_STREAMS)
-        o->streams = (int)number;
-    else if (option == OPTION_PORT)
-        o->port = (int)number;
-    else
-        o->wallets = number < 0 ? 0 : (size_t)number;
-}
-
-static bool take_option(int option, struct options *o)
-{
-    switch (option) {
-    case OPTION_DATA:
-        o->data = optarg;
-        return true;
-    case OPTION_CLOSED:
-        o->closed = true;
-        return true;
-    case OPTION_RATE:
-        o->rate = optarg;
-        return true;
-    case OPTION_POISSON:
-        o->poisson = true;
-        return true;
-    case OPTION_AUDIT:
-        o->audit = true;
-        return true;
-    case OPTION_AUDIT_KEYS:
-        o->audit = o->keys_only = true;
-        return true;
-    case OPTION_CHAOS:
-        o->audit = o->chaos = true;
-        return true;
-    case OPTION_NAME:
-        o->name = optarg;
-        return true;
-    case OPTION_JSON:
-        o->json = optarg;
-        return true;
-    case OPTION_QUIET:
-        o->quiet = true;
-        return true;
-    case OPTION_SECONDS:
-    case OPTION_WARM_UP:
-    case OPTION_CONNECTIONS:
-    case OPTION_STREAMS:
-    case OPTION_WALLETS:
-    case OPTION_PORT:
-        take_number(option, o);
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* -1: go on; else the exit code. */
-static int read_options(int argc, char **argv, struct options *o)
-{
-    *o = (struct options){.seconds = 10, .warm_up = 2};
-    for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
-        if (option == OPTION_HELP || option == 'h')
-            return fputs(help, stdout) < 0;
-        if (!take_option(option, o)) {
-            fputs(help, stderr);
-            return 2;
-        }
-    }
-    if (optind != argc - 1 || o->data == NULL) {
-        fputs(help, stderr);
-        return 2;
-    }
-    o->scenario = argv[optind];
-    if (o->closed && o->rate != NULL)
-        return fail(2, "--closed or --rate, not both");
-    if (o->port < 0 || o->port > 65535 || (o->port > 0 && o->audit))
-        return fail(2, "--port is one from 1 to 65535, and its server's ledger can't be audited");
-    if (!(o->seconds > 0 && o->seconds <= LOAD_SECONDS_MAX) || !(o->warm_up >= 0) ||
-        o->connections < 0 || o->connections > 20000 || o->streams < 0 || o->streams > 1000)
-        return fail(2, "--seconds, --warm-up, --connections or --streams is out of range");
-    return -1;
-}
+enum { PASSED = 0, FAILED = 1, MISUSED = 2, INTERRUPTED = 130 };
 
 struct run {
-    struct options options;
+    struct run_options options;
     struct site site;
     struct scenario scenario;
     struct population *population;
     struct wire_target *target;
     struct ev_loop *loop;
+    ev_signal interrupt, terminate;
     struct load load;
+    struct load probe;   /* of the peak */
+    struct load *active; /* which of them is under way */
     struct chaos chaos;
     struct audit audit;
     struct run_record record;
+    FILE *json;
     char name[40];
+    char probe_name[48];
+    char rate[40]; /* a multiple of the peak */
+    pid_t pids[SITE_PARTS];
     double cpu_before[SITE_PARTS];
-    double cpu[SITE_PARTS];
 };
 
-static bool open_scenario(struct run *run, char *error, size_t size)
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...)
 {
-    char path[400];
-    const char *given = run->options.scenario;
-    if (strchr(given, '/') != NULL || strstr(given, ".lua") != NULL)
-        return scenario_file_load(&run->scenario, given, error, size);
-    snprintf(path, sizeof path, "%s/benchmarks/scenarios/%s.lua", MOOLAH_SOURCE_DIR, given);
-    return scenario_file_load(&run->scenario, path, error, size);
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("moolah-bench: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
 }
 
-static bool open_all(struct run *run, char *error, size_t size)
+static unsigned long long many(uint64_t count)
 {
-    if (!open_scenario(run, error, size) || !site_open(&run->site, run->options.data, error, size))
-        return false;
-    run->population = population_open(run->options.data, error, size);
-    int port = run->options.port > 0 ? run->options.port : run->site.port;
+    return count;
+}
+
+/* ---- before the load */
+
+static bool open_target(struct run *run, char *error, size_t size)
+{
+    const struct run_options *o = &run->options;
+    int port = o->port > 0 ? o->port : run->site.port;
     run->target = wire_target_new("127.0.0.1", port, run->site.ca, error, size);
-    if (run->population == NULL || run->target == NULL)
+    if (run->target == NULL)
         return false;
+    if (ask_answers(run->target, run->loop))
+        return true;
+    if (o->port > 0)
+        snprintf(error, size,
+                 "https://127.0.0.1:%d does not answer with HTTP/2 and a certificate of %s: is the "
+                 "server there that --port means?",
+                 port, run->site.ca);
+    else
+        snprintf(error, size,
+                 "https://127.0.0.1:%d, where %s/demo.json says the server is, does not answer: "
+                 "start `ci/up --data %s` in another terminal, and wait for `moolahd ready`",
+                 port, o->data, o->data);
+    return false;
+}
+
+static bool open_population(struct run *run, char *error, size_t size)
+{
     struct population_member first;
+    run->population = population_open(run->options.data, error, size);
+    if (run->population == NULL)
+        return false;
     population_member(run->population, 0, &first);
     if (first.token[0] != '\0')
         return true;
@@ -249,38 +111,159 @@ static bool open_all(struct run *run, char *error, size_t size)
     return false;
 }
 
+/* Before the load: a minute of measuring is not to end with a path that can't be written. */
+static bool open_json(struct run *run, char *error, size_t size)
+{
+    const char *path = run->options.json;
+    if (path == NULL)
+        return true;
+    run->json = fopen(path, "ae");
+    if (run->json == NULL)
+        snprintf(error, size, "--json %s can't be written: %s", path, strerror(errno));
+    return run->json != NULL;
+}
+
+static bool open_all(struct run *run, char *error, size_t size)
+{
+    return scenario_file_load(&run->scenario, run->options.scenario, error, size) &&
+           site_open(&run->site, run->options.data, error, size) &&
+           open_population(run, error, size) && open_target(run, error, size);
+}
+
 static int chosen(int given, int scenario, int otherwise)
 {
     return given > 0 ? given : scenario > 0 ? scenario : otherwise;
 }
 
+/* Each connection is an open file: as many as the system lets us have. */
+static bool allow_files(int connections, char *error, size_t size)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)connections + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_max < wanted) {
+        snprintf(error, size,
+                 "%d connections need %llu open files, and only %llu are allowed: fewer "
+                 "--connections, or a higher limit (ulimit -Hn %llu as root)",
+                 connections, many(wanted), many(limit.rlim_max), many(wanted));
+        return false;
+    }
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return true;
+}
+
 static bool set_up_load(struct run *run, char *error, size_t size)
 {
-    const struct options *o = &run->options;
+    const struct run_options *o = &run->options;
     struct load_settings *s = &run->load.settings;
-    size_t wallets = population_count(run->population);
-    if (o->wallets >= 2 && o->wallets < wallets)
-        wallets = o->wallets;
-    scenario_prepare(&run->scenario, wallets);
-    snprintf(run->name, sizeof run->name, "%llx", (unsigned long long)clock_now());
+    if (o->zipf >= 0)
+        run->scenario.zipf = o->zipf;
+    scenario_prepare(&run->scenario,
+                     o->wallets > 0 ? o->wallets : population_count(run->population));
+    snprintf(run->name, sizeof run->name, "%llx", many((uint64_t)clock_now()));
     s->run = (struct scenario_run){&run->scenario, run->population, run->name,
                                    run->site.partner_key, (uint64_t)clock_now()};
     s->target = run->target;
     s->connections = chosen(o->connections, run->scenario.connections, 64);
     s->streams = chosen(o->streams, run->scenario.streams, 8);
     s->closed = o->rate == NULL;
+    s->arrivals = o->arrivals;
     s->warm_up = o->warm_up;
     s->grace = 15;
     s->progress = !o->quiet;
-    if (!arrivals_parse(&s->arrivals, o->rate == NULL ? "1" : o->rate, o->seconds)) {
-        snprintf(error, size, "--rate %s is none: 1000, 500:10,2000:5 or 100-5000:30", o->rate);
+    return allow_files(s->connections + run->scenario.idle, error, size);
+}
+
+static void explain_wrong(const struct load *load)
+{
+    const struct load_wrong *first = &load->first_wrong;
+    if (first->status == 0)
+        return;
+    char count[40] = "in the warm-up";
+    if (load->wrong > 0)
+        snprintf(count, sizeof count, "%llu", many(load->wrong));
+    say("WRONG answers: %s; the first: %s was answered %d %s%s%s", count, first->call,
+        first->status, first->body, first->request_id[0] == '\0' ? "" : ", X-Request-Id ",
+        first->request_id);
+}
+
+/* What the server reaches with the same calls, in a closed loop. They are in nobody's journal:
+ * their keys are another run's. 0: it could not be had. */
+static double measure_peak(struct run *run, char *error, size_t size)
+{
+    struct load *probe = &run->probe;
+    probe->settings = run->load.settings;
+    snprintf(run->probe_name, sizeof run->probe_name, "%sp", run->name);
+    probe->settings.run.name = run->probe_name;
+    probe->settings.connections = PEAK_CONNECTIONS;
+    probe->settings.streams = PEAK_STREAMS;
+    probe->settings.closed = true;
+    probe->settings.warm_up = PEAK_WARM_UP;
+    probe->settings.progress = false;
+    bool made = arrivals_parse(&probe->settings.arrivals, "1", PEAK_SECONDS);
+    say("measuring the server's peak first, %d s in a closed loop (--peak N: without)",
+        PEAK_SECONDS);
+    run->active = probe;
+    bool ran = made && load_run(probe, run->loop, NULL, error, size);
+    run->active = &run->load;
+    double peak = ran && probe->measured > 0 ? (double)probe->ok / probe->measured : 0;
+    if (ran && peak <= 0) {
+        explain_wrong(probe);
+        snprintf(error, size, "no right answer came while the peak was measured");
+    }
+    return peak;
+}
+
+/* A scenario at a multiple of the peak: an open loop at that rate. */
+static bool set_rate(struct run *run, char *error, size_t size)
+{
+    struct run_options *o = &run->options;
+    struct load_settings *s = &run->load.settings;
+    double times = run->scenario.of_peak;
+    if (times <= 0 || o->rate != NULL || o->closed)
+        return true;
+    double peak = o->peak > 0 ? o->peak : measure_peak(run, error, size);
+    run->load.interrupted = run->probe.interrupted;
+    if (peak <= 0 || run->load.interrupted)
+        return false;
+    snprintf(run->rate, sizeof run->rate, "%.0f", fmax(1, peak * times));
+    o->rate = run->rate;
+    s->closed = false;
+    say("%g times a peak of %.0f/s: --rate %s", times, peak, run->rate);
+    if (!arrivals_parse(&s->arrivals, run->rate, o->seconds)) {
+        snprintf(error, size, "%s requests a second are more than can be sent", run->rate);
         return false;
     }
     s->arrivals.poisson = o->poisson;
-    if (s->warm_up < arrivals_seconds(&s->arrivals))
-        return true;
-    snprintf(error, size, "the warm-up is longer than the run: --warm-up");
-    return false;
+    return true;
+}
+
+/* ---- the load */
+
+static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct run *run = watcher->data;
+    (void)loop;
+    (void)events;
+    load_stop(run->active);
+}
+
+static void mind_signals(struct run *run)
+{
+    ev_signal_init(&run->interrupt, on_signal, SIGINT);
+    ev_signal_init(&run->terminate, on_signal, SIGTERM);
+    run->interrupt.data = run->terminate.data = run;
+    ev_signal_start(run->loop, &run->interrupt);
+    ev_signal_start(run->loop, &run->terminate);
+}
+
+/* From here on a signal ends us, as it does others. */
+static void leave_signals(struct run *run)
+{
+    ev_signal_stop(run->loop, &run->interrupt);
+    ev_signal_stop(run->loop, &run->terminate);
 }
 
 static void on_tick(void *owner, double second)
@@ -290,24 +273,21 @@ static void on_tick(void *owner, double second)
         chaos_tick(&run->chaos, second);
 }
 
+/* A part whose first process is another one at the end has lost what the first had used. */
 static void on_measuring(void *owner, bool begins)
 {
     struct run *run = owner;
-    for (int part = 0; part < SITE_PARTS; part++) {
-        double now = site_cpu(&run->site, (enum site_part)part);
-        if (begins)
-            run->cpu_before[part] = now;
-        else
-            run->cpu[part] = now - run->cpu_before[part];
+    for (int i = 0; i < SITE_PARTS; i++) {
+        enum site_part part = (enum site_part)i;
+        pid_t pid = site_pid(&run->site, part);
+        double now = site_cpu(&run->site, part);
+        if (!begins)
+            run->record.cpu[i] = pid > 0 && pid == run->pids[i] ? now - run->cpu_before[i] : NAN;
+        run->pids[i] = pid;
+        run->cpu_before[i] = now;
     }
     if (!begins) /* while its connections stand */
         run->record.memory_moolahd = site_memory(&run->site, SITE_MOOLAHD);
-}
-
-static double mean_batch(const struct ask_histogram *before, const struct ask_histogram *after)
-{
-    double count = after->count - before->count;
-    return count > 0 ? (after->sum - before->sum) / count : 0;
 }
 
 static bool drive(struct run *run, char *error, size_t size)
@@ -320,72 +300,159 @@ static bool drive(struct run *run, char *error, size_t size)
         chaos_plan(&run->chaos, &run->site, arrivals_seconds(&run->load.settings.arrivals));
     run->record.memory_before = site_memory(&run->site, SITE_MOOLAHD);
     bool asked = run->options.port == 0 && ask_metrics(&run->site, run->loop, batches, &before);
-    if (!load_run(&run->load, run->loop, &watcher, error, size))
+    if (run->load.interrupted || !load_run(&run->load, run->loop, &watcher, error, size))
         return false;
     asked = asked && ask_metrics(&run->site, run->loop, batches, &after);
-    run->record.batch_mean = asked && !run->options.chaos ? mean_batch(&before, &after) : 0;
+    bool counted = asked && !run->options.chaos && after.count > before.count;
+    run->record.batch_mean =
+        counted ? (after.sum - before.sum) / (after.count - before.count) : NAN;
     return true;
+}
+
+/* ---- after it */
+
+static bool moves_money(const struct scenario *scenario)
+{
+    for (int i = 0; i < scenario->call_count; i++)
+        if (scenario->calls[i].key)
+            return true;
+    return false;
 }
 
 static void fill_record(struct run *run)
 {
     struct run_record *r = &run->record;
-    const struct options *o = &run->options;
+    const struct run_options *o = &run->options;
     r->name = o->name == NULL ? run->scenario.name : o->name;
     r->load = &run->load;
-    r->audit = o->audit ? &run->audit : NULL;
+    r->audit = o->audit && !run->load.interrupted ? &run->audit : NULL;
     r->chaos = o->chaos ? &run->chaos : NULL;
     r->rate = o->rate;
-    for (int part = 0; part < SITE_PARTS; part++)
-        r->cpu[part] = run->cpu[part];
+}
+
+/* What somebody should know who reads the figures. */
+static void warn(const struct run *run)
+{
+    const struct load *load = &run->load;
+    uint64_t refused = load->statuses[429] + load->statuses[503];
+    uint64_t answered = 0;
+    for (int status = 1; status < LOAD_STATUSES; status++)
+        answered += load->statuses[status];
+    if (load->busy > BUSY_WARNING)
+        say("the load generator itself was at work for %.0f %% of the time: what you see may be "
+            "its limit",
+            100 * load->busy);
+    if (refused * 2 > answered && run->scenario.of_peak <= 0)
+        say("most answers were refusals: %llu of %llu (429: %llu, 503: %llu). To measure what the "
+            "server does, ask less at once: fewer --connections and --streams, or a lower --rate%s",
+            many(refused), many(answered), many(load->statuses[429]), many(load->statuses[503]),
+            load->statuses[429] > load->statuses[503]
+                ? "; or seed more wallets: 429 limits each user"
+                : "");
+}
+
+/* Everything that makes the run a failure, told. */
+static bool judge(const struct run *run)
+{
+    const struct load *load = &run->load;
+    const struct audit *audit = &run->audit;
+    const struct chaos_fault *missed = chaos_missed(&run->chaos);
+    bool wrong = load->first_wrong.status != 0;
+    bool none = load->ok == 0 && load->latency.count == 0;
+    bool failed = run->options.audit && audit->faults > 0;
+    explain_wrong(load);
+    if (none)
+        say("not one answer was right");
+    if (missed != NULL)
+        say("the fault '%s' of second %.0f found nobody to strike until the end", missed->what,
+            missed->second);
+    if (failed)
+        say("the audit FAILED, %llu faults; the first: %s", many(audit->faults), audit->first);
+    return !failed && !none && missed == NULL && (!wrong || run->options.chaos);
 }
 
 static int finish(struct run *run)
 {
-    const struct audit *audit = &run->audit;
-    bool passed = !run->options.audit || audit->faults == 0;
+    bool keyed = moves_money(&run->scenario);
     fill_record(run);
-    run_record_print(&run->record, passed);
-    if (run->load.busy > BUSY_WARNING)
-        fprintf(stderr,
-                "moolah-bench: the load generator itself was at work for %.0f %% of the time: what "
-                "you see may be its limit\n",
-                100 * run->load.busy);
-    if (run->options.json != NULL && !run_record_append(&run->record, run->options.json))
-        return fail(1, "the record could not be written: --json");
-    if (passed)
-        return 0;
-    fprintf(stderr, "moolah-bench: the audit FAILED, %llu faults; the first: %s\n",
-            (unsigned long long)audit->faults, audit->first);
-    return 1;
+    run_record_print(&run->record, !keyed || (run->options.audit && run->audit.faults == 0));
+    if (keyed && !run->options.audit)
+        say("no throughput is printed, as nobody has looked whether the money is right: --audit "
+            "does");
+    warn(run);
+    bool good = judge(run);
+    FILE *json = run->json;
+    run->json = NULL;
+    if (json == NULL || run_record_write(&run->record, json))
+        return good ? PASSED : FAILED;
+    say("the record could not be written to %s: %s", run->options.json, strerror(errno));
+    return FAILED;
+}
+
+/* Nobody has audited it, and nobody is to compare it with others. */
+static int finish_early(struct run *run)
+{
+    if (run->load.measured > 0) {
+        printf("interrupted after %.1f s of measuring: no audit, no record\n", run->load.measured);
+        fill_record(run);
+        run_record_print(&run->record, !moves_money(&run->scenario));
+        explain_wrong(&run->load);
+    } else {
+        say("interrupted before anything was measured");
+    }
+    return INTERRUPTED;
 }
 
 static void release(struct run *run)
 {
     load_release(&run->load);
+    load_release(&run->probe);
     wire_target_free(run->target);
     population_free(run->population);
+    if (run->json != NULL)
+        fclose(run->json);
+}
+
+static int measure(struct run *run, char *error, size_t size)
+{
+    bool keys_only = run->options.keys_only && !run->options.chaos;
+    const struct audit_depth depth = {keys_only ? REPLAYS / 10 : REPLAYS, !keys_only};
+    mind_signals(run);
+    bool driven = set_rate(run, error, size) && drive(run, error, size);
+    leave_signals(run);
+    if (run->load.interrupted)
+        return finish_early(run);
+    if (!driven)
+        return FAILED;
+    if (run->options.audit && !audit_run(&run->audit, &run->load, &run->site, run->loop, &depth)) {
+        snprintf(error, size, "%s", run->audit.first);
+        return FAILED;
+    }
+    error[0] = '\0';
+    return finish(run);
 }
 
 int run_main(int argc, char **argv)
 {
     static struct run run;
-    char error[512] = "out of memory";
-    int code = read_options(argc, argv, &run.options);
-    bool keys_only = run.options.keys_only && !run.options.chaos;
-    const struct audit_depth depth = {keys_only ? REPLAYS / 10 : REPLAYS, !keys_only};
+    char error[800] = "out of memory";
+    int code = run_options_read(&run.options, argc, argv);
     if (code >= 0)
         return code;
     signal(SIGPIPE, SIG_IGN);
     run.loop = ev_default_loop(EVFLAG_AUTO);
-    code = 1;
-    if (!open_all(&run, error, sizeof error) || !set_up_load(&run, error, sizeof error) ||
-        !drive(&run, error, sizeof error))
-        fail(1, error);
-    else if (run.options.audit && !audit_run(&run.audit, &run.load, &run.site, run.loop, &depth))
-        fail(1, run.audit.first);
-    else
-        code = finish(&run);
+    run.active = &run.load;
+    code = FAILED;
+    if (open_all(&run, error, sizeof error)) {
+        bool fits = run_options_fit(&run.options, &run.scenario, population_count(run.population),
+                                    error, sizeof error);
+        if (!fits)
+            code = MISUSED;
+        else if (open_json(&run, error, sizeof error) && set_up_load(&run, error, sizeof error))
+            code = measure(&run, error, sizeof error);
+    }
+    if ((code == FAILED || code == MISUSED) && error[0] != '\0')
+        say("%s", error);
     release(&run);
     return code;
 }

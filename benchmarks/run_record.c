@@ -1,5 +1,6 @@
 #include "benchmarks/run_record.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,31 +20,63 @@ static double throughput(const struct load *load)
     return (double)load->ok / load->measured;
 }
 
+static double per_request_us(const struct load *load, double seconds)
+{
+    return load->ok == 0 ? NAN : seconds * 1e6 / (double)load->ok;
+}
+
 static double cpu_us(const struct run_record *record, enum site_part part)
 {
-    return record->load->ok == 0 ? 0 : record->cpu[part] * 1e6 / (double)record->load->ok;
+    return per_request_us(record->load, record->cpu[part]);
+}
+
+static double cpu_bench_us(const struct load *load)
+{
+    return per_request_us(load, load->busy * load->measured);
 }
 
 static void print_latency(const char *name, const struct histogram *histogram)
 {
-    for (size_t i = 0; i < PERCENTILES; i++)
+    for (size_t i = 0; i < PERCENTILES && histogram->count > 0; i++)
         printf("%s_%s %lld us\n", name, percentiles[i].name,
                (long long)histogram_at(histogram, percentiles[i].part));
 }
 
-void run_record_print(const struct run_record *record, bool passed)
+/* Nothing when it's not known: a figure that is there can be trusted. */
+static void print_figure(const char *name, const char *part, double value, const char *unit)
+{
+    if (!isnan(value))
+        printf("%s%s %.1f %s\n", name, part, value, unit);
+}
+
+/* What is true of all calls together is true of none, where they are unlike. */
+static void print_calls(const struct load *load)
+{
+    const struct scenario *scenario = load->settings.run.scenario;
+    if (scenario->call_count < 2)
+        return;
+    printf("%-16s %10s %10s %10s %10s\n", "call", "sent", "ok", "p50 us", "p99 us");
+    for (int i = 0; i < scenario->call_count; i++) {
+        const struct load_call_figures *figures = &load->calls[i];
+        printf("%-16s %10llu %10llu %10lld %10lld\n", scenario->calls[i].name,
+               (unsigned long long)figures->sent, (unsigned long long)figures->ok,
+               (long long)histogram_at(&figures->latency, 0.5),
+               (long long)histogram_at(&figures->latency, 0.99));
+    }
+}
+
+void run_record_print(const struct run_record *record, bool with_throughput)
 {
     const struct load *load = record->load;
-    if (passed)
+    if (with_throughput)
         printf("%s_throughput %.1f 1/s\n", record->name, throughput(load));
     print_latency("latency", &load->latency);
     print_latency("service", &load->service);
     for (int part = 0; part < SITE_PARTS; part++)
-        printf("cpu_%s %.1f us/request\n", site_part_name((enum site_part)part),
-               cpu_us(record, (enum site_part)part));
-    printf("cpu_bench %.1f us/request\n",
-           load->ok == 0 ? 0 : load->busy * load->measured * 1e6 / (double)load->ok);
-    printf("batch_mean %.1f orders\n", record->batch_mean);
+        print_figure("cpu_", site_part_name((enum site_part)part),
+                     cpu_us(record, (enum site_part)part), "us/request");
+    print_figure("cpu_", "bench", cpu_bench_us(load), "us/request");
+    print_figure("batch_mean", "", record->batch_mean, "orders");
     printf("bench_busy %.2f share\nbench_behind_at_most %lld us\n", load->busy,
            (long long)load->lag_most);
     for (int status = 0; status < LOAD_STATUSES; status++)
@@ -53,6 +86,7 @@ void run_record_print(const struct run_record *record, bool passed)
         printf("lost %llu calls\nwrong_status %llu calls\nrefused_without_retry_after %llu calls\n",
                (unsigned long long)load->lost, (unsigned long long)load->wrong,
                (unsigned long long)load->retry_after_missing);
+    print_calls(load);
     if (record->audit != NULL)
         printf("audit %s: %llu keys, %llu acknowledged, %llu refused, %llu unknown for a while, "
                "%llu replayed\n",
@@ -62,6 +96,7 @@ void run_record_print(const struct run_record *record, bool passed)
                (unsigned long long)record->audit->refused,
                (unsigned long long)record->audit->unknown,
                (unsigned long long)record->audit->replayed);
+    fflush(stdout); /* what is said about it on standard error comes behind it */
 }
 
 /* ---- JSON */
@@ -69,6 +104,8 @@ void run_record_print(const struct run_record *record, bool passed)
 static void write_number(struct json_writer *writer, const char *key, double number)
 {
     char text[40];
+    if (isnan(number))
+        return;
     snprintf(text, sizeof text, "%.3f", number);
     if (key != NULL)
         json_write_key(writer, key);
@@ -185,14 +222,12 @@ static void write_faults(struct json_writer *writer, const struct chaos *chaos)
 
 static void write_cpu(struct json_writer *writer, const struct run_record *record)
 {
-    const struct load *load = record->load;
     json_write_key(writer, "cpu_us_per_request");
     json_write_object(writer);
     for (int part = 0; part < SITE_PARTS; part++)
         write_number(writer, site_part_name((enum site_part)part),
                      cpu_us(record, (enum site_part)part));
-    write_number(writer, "bench",
-                 load->ok == 0 ? 0 : load->busy * load->measured * 1e6 / (double)load->ok);
+    write_number(writer, "bench", cpu_bench_us(record->load));
     json_write_object_end(writer);
 }
 
@@ -235,13 +270,10 @@ static void write_record(struct json_writer *writer, const struct run_record *re
     json_write_object_end(writer);
 }
 
-bool run_record_append(const struct run_record *record, const char *path)
+bool run_record_write(const struct run_record *record, FILE *file)
 {
     struct bytes text;
     struct json_writer writer;
-    FILE *file = fopen(path, "ae");
-    if (file == NULL)
-        return false;
     bytes_init(&text, NULL);
     json_write_init(&writer, &text);
     write_record(&writer, record);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "benchmarks/audit.h"
 #include "benchmarks/chaos.h"
@@ -16,16 +17,16 @@ struct run_record {
     const struct load *load;
     const struct audit *audit; /* NULL: off */
     const struct chaos *chaos; /* NULL: none */
-    double cpu[SITE_PARTS];    /* seconds, of the measured time */
-    double batch_mean;
-    size_t memory_before;  /* moolahd's, before the first connection */
-    size_t memory_moolahd; /* at the end of the load */
+    double cpu[SITE_PARTS];    /* seconds, of the measured time; NaN: it can't be said */
+    double batch_mean;         /* NaN: the same */
+    size_t memory_before;      /* moolahd's, before the first connection */
+    size_t memory_moolahd;     /* at the end of the load */
 };
 
-/* To standard output. `passed` false: no throughput. */
-void run_record_print(const struct run_record *record, bool passed);
+/* To standard output. */
+void run_record_print(const struct run_record *record, bool with_throughput);
 
-/* One line of JSON behind what `path` has. */
-bool run_record_append(const struct run_record *record, const char *path);
+/* One line of JSON, and the file is closed. False: it could not be written. */
+bool run_record_write(const struct run_record *record, FILE *file);
 
 #endif

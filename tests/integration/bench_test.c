@@ -84,9 +84,14 @@ static void test_an_open_loop_offers_exactly_its_rate(void **state)
 static void test_faults_lose_and_double_nothing(void **state)
 {
     (void)state;
-    must("BENCH run send_money --connections 4 --streams 8 --rate 200 --seconds 7.5 --warm-up 0.2 "
+    must("BENCH run send_money --connections 4 --streams 8 --rate 200 --seconds 20 --warm-up 0.2 "
          "--quiet --chaos --json $DATA/chaos.jsonl >$OUT 2>&1 && grep -q '^audit passed' $OUT && "
-         "grep -q 'worker -9.*FLUSHALL' $DATA/chaos.jsonl || { cat $OUT; exit 1; }");
+         "grep -q 'worker -9.*FLUSHALL.*Redis -9.*PostgreSQL.*master -9' $DATA/chaos.jsonl || "
+         "{ cat $OUT; exit 1; }");
+    /* of processes that are others in the end there is no figure */
+    must("! grep -E '^(cpu_(moolahd|postgres|redis)|batch_mean) ' $OUT && ! grep -E "
+         "'\"(moolahd|postgres|redis|batch_mean)\":' $DATA/chaos.jsonl && "
+         "grep -q '^cpu_bench ' $OUT || { cat $OUT; exit 1; }");
 }
 
 static void test_a_broken_scenario_is_explained(void **state)
@@ -96,9 +101,74 @@ static void test_a_broken_scenario_is_explained(void **state)
          "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 1 ] && grep -q 'broken.lua.*weigth' $OUT");
     must("printf 'return {\\n  calls = = 1 }' >$DATA/broken.lua; "
          "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 1 ] && grep -q 'broken.lua:2' $OUT");
-    must("BENCH run nowhere >$OUT 2>&1; [ $? = 1 ] && grep -q 'nowhere.lua: No such file' $OUT");
-    must("BENCH run balance --rate 5x >$OUT 2>&1; [ $? = 1 ] && grep -q -e '--rate 5x' $OUT");
-    must("BENCH run balance --port 1 --audit >$OUT 2>&1; [ $? = 2 ]");
+    must("BENCH run balance --wallets 501 >$OUT 2>&1; [ $? = 2 ] && "
+         "grep -q -e '--wallets 501: there are 500; moolah-bench seed --data' $OUT");
+    must("BENCH run balance --json $DATA/none/r.jsonl >$OUT 2>&1; [ $? = 1 ] && "
+         "grep -q -e '--json .*none/r.jsonl can.t be written: No such file' $OUT");
+}
+
+/* At once, not after a minute: nobody listens on port 1. */
+static void test_a_server_that_is_not_there_is_named(void **state)
+{
+    (void)state;
+    must("mkdir -p $DATA/off && sed 's/:[0-9][0-9]*\"/:1\"/' $DATA/demo.json >$DATA/off/demo.json "
+         "&& "
+         "cp $DATA/population.json $DATA/off/ && timeout 20 $bench run balance --data $DATA/off "
+         ">$OUT 2>&1; [ $? = 1 ] && grep -q \"https://127.0.0.1:1, .*ci/up --data $DATA/off\" "
+         "$OUT || { cat $OUT; exit 1; }");
+    must("timeout 20 $bench run balance --data $DATA/none >$OUT 2>&1; [ $? = 1 ] && "
+         "grep -q 'none/demo.json.*ci/up --data' $OUT || { cat $OUT; exit 1; }");
+    must("BENCH run balance --port 1 >$OUT 2>&1; [ $? = 1 ] && grep -q '127.0.0.1:1 does' $OUT");
+}
+
+static void test_wrong_answers_are_shown_and_fail(void **state)
+{
+    (void)state;
+    must("sed 's/201/200/' " MOOLAH_SOURCE_DIR "/benchmarks/scenarios/send_money.lua "
+         ">$DATA/wrong.lua; BENCH run $DATA/wrong.lua " SMALL " --seconds 0.9 >$OUT 2>&1; "
+         "[ $? = 1 ] && grep -q 'WRONG answers: [0-9]*; the first: transfer was answered 201 "
+         "{.*X-Request-Id req_' $OUT && grep -q 'not one answer was right' $OUT || "
+         "{ cat $OUT; exit 1; }");
+    must("printf 'return { calls = { { name = \"me\", method = \"GET\", path = \"/v1/me\", as = "
+         "\"from\", expect = { 200 } }, { name = \"lost\", method = \"GET\", path = "
+         "\"/v1/nothing\", as = \"from\", expect = { 200 } } } }' >$DATA/half.lua; "
+         "BENCH run $DATA/half.lua " SMALL " --seconds 0.9 >$OUT 2>&1; [ $? = 1 ] && "
+         "grep -q 'WRONG answers: [0-9]*; the first: lost was answered 404 {' $OUT && "
+         "! grep 'not one' $OUT && grep -qE '^half_throughput [1-9]' $OUT && "
+         "grep -qE '^me  +[1-9][0-9]* +[1-9]' $OUT && grep -qE '^lost  +[1-9][0-9]* +0 ' $OUT || "
+         "{ cat $OUT; exit 1; }");
+}
+
+static void test_money_that_nobody_audits_has_no_throughput(void **state)
+{
+    (void)state;
+    must("BENCH run send_money " SMALL " --seconds 0.9 >$OUT 2>&1 && ! grep _throughput $OUT && "
+         "grep -q 'no throughput is printed.*--audit' $OUT || { cat $OUT; exit 1; }");
+}
+
+static void test_a_multiple_of_the_peak_is_an_open_loop(void **state)
+{
+    (void)state;
+    must("rm -f $DATA/r.jsonl; BENCH run overload_2x " SMALL
+         " --peak 100 --seconds 1.1975 --warm-up 0.1975 --audit "
+         "--json $DATA/r.jsonl >$OUT 2>&1 && grep -q '\"mode\":\"open\".*\"rate\":\"200\"' "
+         "$DATA/r.jsonl && grep -q '\"sent\":200,' $DATA/r.jsonl && grep -q '^audit passed' $OUT "
+         "|| { cat $OUT $DATA/r.jsonl; exit 1; }");
+    must("BENCH run overload_2x --seconds 1 --peak 0 >$OUT 2>&1; [ $? = 2 ] && "
+         "BENCH run balance --peak 5 >$OUT 2>&1; [ $? = 2 ] && grep -q overload_2x $OUT");
+}
+
+/* Ctrl-C after the first second: what was measured is told, and stays unrecorded. */
+static void test_an_interrupted_run_tells_what_it_has(void **state)
+{
+    (void)state;
+    must("rm -f $DATA/r.jsonl; $bench run balance --data $DATA --connections 4 --streams 4 "
+         "--seconds 100 --warm-up 0.2 --audit --json $DATA/r.jsonl >$OUT 2>&1 & pid=$!; "
+         "until grep -q '^ *1 s ' $OUT; do kill -0 $pid || exit 1; sleep 0.05; done; "
+         "kill -INT $pid; wait $pid; [ $? = 130 ] && "
+         "grep -q '^interrupted after [0-9.]* s.*no audit, no record' $OUT && "
+         "grep -qE '^balance_throughput [1-9]' $OUT && grep -q '^status_200 ' $OUT && "
+         "! grep '^audit' $OUT && [ ! -s $DATA/r.jsonl ] || { cat $OUT; exit 1; }");
 }
 
 static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state)
@@ -168,6 +238,11 @@ int main(void)
         cmocka_unit_test(test_an_open_loop_offers_exactly_its_rate),
         cmocka_unit_test(test_faults_lose_and_double_nothing),
         cmocka_unit_test(test_a_broken_scenario_is_explained),
+        cmocka_unit_test(test_a_server_that_is_not_there_is_named),
+        cmocka_unit_test(test_wrong_answers_are_shown_and_fail),
+        cmocka_unit_test(test_money_that_nobody_audits_has_no_throughput),
+        cmocka_unit_test(test_a_multiple_of_the_peak_is_an_open_loop),
+        cmocka_unit_test(test_an_interrupted_run_tells_what_it_has),
         cmocka_unit_test(test_raw_postings_and_the_baseline_leave_a_whole_ledger),
         cmocka_unit_test(test_the_audit_sees_a_wrong_balance),
         cmocka_unit_test(test_the_audit_sees_other_bytes),

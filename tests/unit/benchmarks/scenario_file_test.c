@@ -139,9 +139,10 @@ static void test_what_cannot_be_read_is_told(void **state)
 
 static void test_ours_can_be_read(void **state)
 {
-    static const char *const names[] = {
-        "balance",        "constant",   "idle_connections", "mixed",       "new_connections",
-        "popular_wallet", "send_money", "sign_in",          "single_user", "statement"};
+    static const char *const names[] = {"balance",      "constant",        "idle_connections",
+                                        "mixed",        "new_connections", "overload_2x",
+                                        "overload_10x", "popular_wallet",  "sign_in",
+                                        "send_money",   "single_user",     "statement"};
     static char list[8192];
     char file[300];
     (void)state;
