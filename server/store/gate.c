@@ -23,6 +23,7 @@
 #define TOMBSTONE_MS "120000" /* longer, so that it outlives every copy on its way */
 #define VALUE_SIZE 33         /* kind, caller, sign-in */
 
+#define LOOKING_LISTS 1024
 #define BATCH_MAX 32  /* questions in a call: Redis does nothing else meanwhile */
 #define REPLY_HEAD 15 /* of a question: which, refused, remaining, retry, the value's length */
 
@@ -47,7 +48,7 @@ struct gate {
     struct limiter *limiter; /* when Redis is down */
     /* whose cell is where in it: nobody can choose keys that push another's out */
     uint8_t secret[CRYPTO_HASH_SIZE];
-    struct gate_question *looking; /* tokens being asked of PostgreSQL, one question each */
+    struct gate_question *looking[LOOKING_LISTS]; /* tokens PostgreSQL is asked about, one each */
 };
 
 static struct {
@@ -257,13 +258,20 @@ static void take_row(struct gate_question *question, const struct pg_rows *rows)
     question->lifetime_ms = left_ms < 1 ? 1 : left_ms > CACHED_MS ? CACHED_MS : left_ms;
 }
 
+/* By the hash, which is as good as random: after a FLUSHALL there are as many tokens to ask about
+ * as customers at once. */
+static struct gate_question **looking_at(struct gate *gate, const struct gate_question *question)
+{
+    const uint8_t *hash = question->token_hash;
+    return &gate->looking[(hash[0] | (unsigned)hash[1] << 8) % LOOKING_LISTS];
+}
+
 static void on_looked_up(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct gate_question *first = owner;
     struct gate *gate = first->gate;
-    struct gate_question **link = &gate->looking;
+    struct gate_question **link = looking_at(gate, first);
     while (*link != first) {
-        /* lookups are chained through `looker`: few at a time */
         assert(*link != NULL);
         link = &(*link)->looker;
     }
@@ -291,7 +299,8 @@ static void on_looked_up(void *owner, enum pg_outcome outcome, const struct pg_r
 /* Equal questions at once are asked once. */
 static bool join_lookup(struct gate *gate, struct gate_question *question)
 {
-    for (struct gate_question *first = gate->looking; first != NULL; first = first->looker) {
+    for (struct gate_question *first = *looking_at(gate, question); first != NULL;
+         first = first->looker) {
         if (first->kind != question->kind ||
             !crypto_equal(first->token_hash, question->token_hash, 32))
             continue;
@@ -319,8 +328,9 @@ static bool look_up(struct gate_question *question)
     if (!asked)
         return false;
     question->next = NULL;
-    question->looker = gate->looking;
-    gate->looking = question;
+    struct gate_question **list = looking_at(gate, question);
+    question->looker = *list;
+    *list = question;
     metrics_add(metrics.looked_up, 1);
     return true;
 }

@@ -80,7 +80,7 @@ struct gate_question {
     bool malformed;      /* an Authorization that is no token */
     struct gate *gate;
     struct gate_question *next;   /* waiting for the same token's answer */
-    struct gate_question *looker; /* the next token that is being looked up */
+    struct gate_question *looker; /* the next of its list in the gate */
 };
 
 void gate_register_metrics(void);
