@@ -19,7 +19,8 @@ static const char help[] =
     "Fills the database of a running `ci/up --data DIR` with data at size, so that what is "
     "measured\n"
     "is a server with a past:\n"
-    "  N users (default 10000), each with a wallet, a deposit that opens it and a valid sign-in;\n"
+    "  N users (default 10000, two at least), each with a wallet, a deposit that opens it and a\n"
+    "  valid sign-in;\n"
     "  M transfers between them (default 0) over the last K months (default 6, at most 60), this\n"
     "  one included, priced by the present rules, or by those of FOLDER.\n"
     "`moolah ledger verify` accepts it, and the server may go on meanwhile. Tokens, phones and "
@@ -66,9 +67,9 @@ static const char *take(struct seed_job *job, const char *name, const char *valu
         return NULL;
     }
     if (strcmp(name, "--wallets") == 0)
-        return read_count(value, 1, POPULATION_MAX, &job->wallets)
+        return read_count(value, 2, POPULATION_MAX, &job->wallets)
                    ? NULL
-                   : "--wallets must be a number from 1 to 100000000, not ";
+                   : "--wallets must be a number from 2 to 100000000, not ";
     if (strcmp(name, "--transactions") == 0)
         return read_count(value, 0, INT64_C(10000000000), &job->transactions)
                    ? NULL

@@ -83,7 +83,8 @@ static void test_what_is_not_understood_is_2(void **state)
     assert_int_equal(seed("", "--data DIR is missing"), 2);
     assert_int_equal(seed("--data", "a value is missing behind --data"), 2);
     assert_int_equal(seed("--data \"$DATA\" --wallet 5", "unknown option --wallet"), 2);
-    assert_int_equal(seed("--data \"$DATA\" --wallets 0", "from 1 to 100000000, not 0"), 2);
+    assert_int_equal(seed("--data \"$DATA\" --wallets 0", "from 2 to 100000000, not 0"), 2);
+    assert_int_equal(seed("--data \"$DATA\" --wallets 1", "from 2 to 100000000, not 1"), 2);
     assert_int_equal(seed("--data \"$DATA\" --wallets 1e6", "not 1e6"), 2);
     assert_int_equal(seed("--data \"$DATA\" --wallets ''", "--wallets must be a number"), 2);
     assert_int_equal(seed("--data \"$DATA\" --transactions -1", "not -1"), 2);
@@ -99,8 +100,6 @@ static void test_what_cannot_be_is_said_first(void **state)
     assert_int_equal(shell("mkdir \"$DATA/none\""), 0);
     assert_int_equal(seed("--data \"$DATA\" --rules \"$DATA/none\" --transactions 10", "rules"), 1);
     assert_int_equal(seed("--data \"$DATA\" --transactions 10000000000", "MB are free"), 1);
-    assert_int_equal(seed("--data \"$DATA\" --wallets 1 --transactions 1", "takes two at least"),
-                     1);
     assert_int_equal(shell("mkdir \"$DATA/off\"; sed 's/dbname=moolah/dbname=postgres/' "
                            "\"$DATA/demo.json\" >\"$DATA/off/demo.json\"; "
                            "cp \"$DATA/moolahd.lua\" \"$DATA/off/\""),
@@ -360,6 +359,8 @@ static void test_again_adds_or_says_no(void **state)
     struct population_member old = member_of(3);
     assert_int_equal(seed("--data \"$DATA\" --wallets 2000", "is seeded already, with 2000"), 1);
     assert_int_equal(seed("--data \"$DATA\" --wallets 100", "is seeded already, with 2000"), 1);
+    assert_int_equal(seed("--data \"$DATA\" --wallets 2001 --transactions 1", "takes two at least"),
+                     1);
     assert_int_equal(seed("--data \"$DATA\" --wallets 2500 --transactions 3000 --months 4",
                           "seeded 500 wallets and 3000 transfers"),
                      0);
