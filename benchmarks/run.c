@@ -286,6 +286,11 @@ static void on_measuring(void *owner, bool begins)
         run->pids[i] = pid;
         run->cpu_before[i] = now;
     }
+    double sign = begins ? -1 : 1;
+    run->record.pool_cpu += sign * site_pool_cpu(&run->site);
+    run->record.idle_cpu += sign * site_idle_cpu();
+    if (!begins && run->record.pool_cpu < 0) /* a worker has died meanwhile */
+        run->record.pool_cpu = NAN;
     if (!begins) /* while its connections stand */
         run->record.memory_moolahd = site_memory(&run->site, SITE_MOOLAHD);
 }

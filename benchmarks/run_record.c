@@ -261,6 +261,8 @@ static void write_record(struct json_writer *writer, const struct run_record *re
     write_series(writer, load);
     write_faults(writer, record->chaos);
     write_cpu(writer, record);
+    write_number(writer, "pool_cores", record->pool_cpu / load->measured);
+    write_number(writer, "idle_cores", record->idle_cpu / load->measured);
     write_number(writer, "batch_mean", record->batch_mean);
     write_number(writer, "bench_busy", load->busy);
     write_count(writer, "retry_after_missing", load->retry_after_missing);

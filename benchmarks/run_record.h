@@ -18,6 +18,8 @@ struct run_record {
     const struct audit *audit; /* NULL: off */
     const struct chaos *chaos; /* NULL: none */
     double cpu[SITE_PARTS];    /* seconds, of the measured time; NaN: it can't be said */
+    double pool_cpu;           /* of moolahd's: its password pools' */
+    double idle_cpu;           /* what no process of the machine has used */
     double batch_mean;         /* NaN: the same */
     size_t memory_before;      /* moolahd's, before the first connection */
     size_t memory_moolahd;     /* at the end of the load */

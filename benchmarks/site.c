@@ -97,20 +97,19 @@ pid_t site_pid(const struct site *site, enum site_part part)
     return pid > 1 && access(path, R_OK) == 0 ? pid : 0;
 }
 
-/* A process: parent, CPU ticks, those of children it has waited for, resident pages (proc(5),
- * /proc/PID/stat). */
+/* A process or thread: name, parent, CPU ticks, those of children it has waited for, resident pages
+ * (proc(5), /proc/PID/stat). */
 struct process {
+    char name[16];
     pid_t parent;
     unsigned long long ticks;
     unsigned long long buried;
     unsigned long long pages;
 };
 
-static bool look_at(pid_t pid, struct process *process)
+static bool look_at(const char *path, struct process *process)
 {
-    char path[64];
     char text[1024] = "";
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return false;
@@ -122,8 +121,10 @@ static bool look_at(pid_t pid, struct process *process)
     char *rest = at == NULL ? NULL : (char *)(uintptr_t)at + 2;
     while (rest != NULL && count < 24)
         fields[count++] = strsep(&rest, " ");
-    if (count < 22 || fields[0][0] == 'Z')
+    const char *name = strchr(text, '(');
+    if (count < 22 || fields[0][0] == 'Z' || name == NULL)
         return false;
+    snprintf(process->name, sizeof process->name, "%.*s", (int)(at - name - 1), name + 1);
     process->parent = (pid_t)strtol(fields[1], NULL, 10);
     process->ticks = strtoull(fields[11], NULL, 10) + strtoull(fields[12], NULL, 10);
     process->buried = strtoull(fields[13], NULL, 10) + strtoull(fields[14], NULL, 10);
@@ -139,8 +140,10 @@ static int walk(pid_t first, pid_t *pids, struct process *processes, int room)
     if (all == NULL)
         return 0;
     for (struct dirent *entry; count < room && (entry = readdir(all)) != NULL;) {
+        char path[64];
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || !look_at(pid, &processes[count]))
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+        if (pid <= 0 || !look_at(path, &processes[count]))
             continue;
         if (pid != first && processes[count].parent != first)
             continue;
@@ -151,6 +154,7 @@ static int walk(pid_t first, pid_t *pids, struct process *processes, int room)
 }
 
 #define PROCESSES_MAX 512
+#define POOL_THREAD "offload" /* server/base/offload.c names its threads so */
 
 pid_t site_child(const struct site *site, enum site_part part, int nth)
 {
@@ -185,4 +189,46 @@ size_t site_memory(const struct site *site, enum site_part part)
     for (int i = 0; i < count; i++)
         pages += processes[i].pages;
     return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static unsigned long long pool_ticks(pid_t pid)
+{
+    char path[320];
+    struct process thread;
+    unsigned long long ticks = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *all = opendir(path);
+    if (all == NULL)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)pid, entry->d_name);
+        if (look_at(path, &thread) && strcmp(thread.name, POOL_THREAD) == 0)
+            ticks += thread.ticks;
+    }
+    closedir(all);
+    return ticks;
+}
+
+double site_pool_cpu(const struct site *site)
+{
+    static pid_t pids[PROCESSES_MAX];
+    static struct process processes[PROCESSES_MAX];
+    int count = walk(site_pid(site, SITE_MOOLAHD), pids, processes, PROCESSES_MAX);
+    unsigned long long ticks = 0;
+    for (int i = 0; i < count; i++)
+        ticks += pool_ticks(pids[i]);
+    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* proc(5), /proc/stat: user nice system idle iowait. A core that waits for the disk is free. */
+double site_idle_cpu(void)
+{
+    unsigned long long idle = 0;
+    unsigned long long waiting = 0;
+    FILE *file = fopen("/proc/stat", "re");
+    if (file == NULL)
+        return 0;
+    int got = fscanf(file, "cpu %*u %*u %*u %llu %llu", &idle, &waiting);
+    fclose(file);
+    return got < 1 ? 0 : (double)(idle + waiting) / (double)sysconf(_SC_CLK_TCK);
 }

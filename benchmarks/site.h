@@ -38,4 +38,10 @@ double site_cpu(const struct site *site, enum site_part part);
 /* Resident memory of a part's processes, in bytes (what they share counts once per process). */
 size_t site_memory(const struct site *site, enum site_part part);
 
+/* Seconds of CPU so far of the password pools' threads: a part of moolahd's. */
+double site_pool_cpu(const struct site *site);
+
+/* Seconds that the machine's cores together have had nothing to do. */
+double site_idle_cpu(void);
+
 #endif

@@ -52,13 +52,26 @@ static void test_every_scenario_passes_its_audit(void **state)
 {
     (void)state;
     must("for s in send_money popular_wallet mixed balance statement sign_in new_connections; do "
-         "BENCH run $s " SMALL " --seconds 0.9 --audit >$OUT 2>&1 && grep -q '^audit passed' $OUT "
+         "BENCH run $s " SMALL
+         " --seconds 0.9 --audit --json $DATA/all.jsonl >$OUT 2>&1 && grep -q '^audit passed' $OUT "
          "|| { echo $s; cat $OUT; exit 1; }; done");
     must("BENCH run single_user --seconds 0.9 --warm-up 0.2 --quiet --audit >$OUT 2>&1 && "
          "grep -qE 'audit passed: [1-9]' $OUT || { cat $OUT; exit 1; }");
     must("sed 's/10000/60/' " MOOLAH_SOURCE_DIR "/benchmarks/scenarios/idle_connections.lua "
          ">$DATA/idle.lua; BENCH run $DATA/idle.lua " SMALL " --seconds 0.9 >$OUT 2>&1 || "
          "{ cat $OUT; exit 1; }");
+}
+
+/* Of moolahd's CPU the password pools' threads are told apart: sign-ins need them, balances don't.
+ */
+static void test_a_record_tells_what_the_pools_have_used(void **state)
+{
+    (void)state;
+    must("of() { sed -n \"s/.*\\\"name\\\":\\\"$1\\\".*\\\"throughput\\\":\\([0-9.]*\\),"
+         ".*\\\"pool_cores\\\":\\([0-9.]*\\),.*/\\1 \\2/p\" $DATA/all.jsonl; }; "
+         "of sign_in | awk '{ exit !($1 < 3 || $2 > 0) }' && "
+         "of balance | awk '{ exit $2 != 0 }' && [ \"$(of sign_in | wc -l)\" = 1 ] && "
+         "[ \"$(of balance | wc -l)\" = 1 ] || { of sign_in; of balance; exit 1; }");
 }
 
 /* Arrivals every 5 ms, the 100th to the 399th in the measured time. */
@@ -235,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_scenario_passes_its_audit),
+        cmocka_unit_test(test_a_record_tells_what_the_pools_have_used),
         cmocka_unit_test(test_an_open_loop_offers_exactly_its_rate),
         cmocka_unit_test(test_faults_lose_and_double_nothing),
         cmocka_unit_test(test_a_broken_scenario_is_explained),
