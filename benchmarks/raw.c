@@ -20,9 +20,11 @@
 
 #define WARM_UP_S 0.5
 #define LANES_MAX 16
-#define LEVEL_ARGON2ID (RAW_JOB_RULES + 1)
+#define PATIENCE_S 60 /* until something is posted */
+#define LEVEL_ARGON2ID (RAW_JOB_GATE + 1)
 
-static const char *const level_names[] = {"bare", "keys", "postings", "rules", "argon2id", NULL};
+static const char *const level_names[] = {"bare", "keys",     "postings", "rules",
+                                          "gate", "argon2id", NULL};
 
 static const char help[] =
     "moolah-bench raw --data DIR [options]: transfers into the database of a running\n"
@@ -32,6 +34,8 @@ static const char help[] =
     "                     keys      + idempotency keys looked up and written\n"
     "                     postings  + postings: a whole ledger, by hand (the default)\n"
     "                     rules     + prices by the rules, real receipts: the server's own queue\n"
+    "                     gate      + session and rate limits, asked of Redis: the server's own "
+    "gate\n"
     "                     argon2id  no database: how many passwords a core checks a second\n"
     "  --batch N          (256)   --connections N  each with a batch in flight (2)\n"
     "  --seconds S        measured (5), after half a second to warm up\n"
@@ -128,7 +132,7 @@ static int read_options(int argc, char **argv, struct options *o)
         return 2;
     }
     if (o->level < 0)
-        return fail(2, "--level is bare, keys, postings, rules or argon2id");
+        return fail(2, "--level is bare, keys, postings, rules, gate or argon2id");
     if (o->batch < 1 || o->batch > 4096 || o->connections < 1 || o->connections > LANES_MAX ||
         !(o->seconds > 0 && o->seconds <= 3600))
         return fail(2, "--batch 1..4096, --connections 1..16, --seconds up to 3600");
@@ -182,7 +186,7 @@ struct raw {
     char server[600]; /* of the server's role */
     bool aside;
     ev_timer tick;
-    int64_t warm, end; /* monotonic us; 0: nothing is posted yet */
+    int64_t began, warm, end; /* monotonic us; 0: nothing is posted yet */
     struct sample before, after;
     bool warmed;
 };
@@ -209,6 +213,14 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     struct raw *raw = watcher->data;
     int64_t now = clock_monotonic();
     (void)events;
+    if (raw->end == 0 && now > raw->began + PATIENCE_S * CLOCK_SECOND && !raw->job.stopping) {
+        snprintf(
+            raw->job.error, sizeof raw->job.error,
+            "nothing was posted for %d s: PostgreSQL or Redis does not answer, see the logs in "
+            "%.150s",
+            PATIENCE_S, raw->options.data);
+        raw->job.stopping = true;
+    }
     if (raw->end == 0 && raw->job.posted + raw->job.refused > 0) {
         raw->warm = now + (int64_t)(WARM_UP_S * CLOCK_SECOND);
         raw->end = raw->warm + (int64_t)(raw->options.seconds * CLOCK_SECOND);
@@ -228,7 +240,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 static bool start(struct raw *raw)
 {
     struct raw_job *job = &raw->job;
-    if (job->level == RAW_JOB_RULES) {
+    if (job->level >= RAW_JOB_RULES) {
         raw->queue = raw_queue_new(raw->loop, job, raw->options.rules);
         return raw->queue != NULL;
     }
@@ -238,6 +250,20 @@ static bool start(struct raw *raw)
             return false;
     }
     return true;
+}
+
+/* What it takes must run: the connections themselves would wait until it does. */
+static bool reach(struct raw *raw)
+{
+    char *error = raw->job.error;
+    size_t size = sizeof raw->job.error;
+    char why[160];
+    if (!raw_place_answers(raw->owner, why, sizeof why))
+        snprintf(error, size, "%s. Start it: ci/up --data %.60s", why, raw->options.data);
+    else if (raw->options.level == RAW_JOB_GATE && site_pid(&raw->site, SITE_REDIS) == 0)
+        snprintf(error, size, "Redis does not run. Start it: ci/up --data %.150s",
+                 raw->options.data);
+    return error[0] == '\0';
 }
 
 static bool set_up(struct raw *raw)
@@ -250,6 +276,9 @@ static bool set_up(struct raw *raw)
     job->run = job->dice = (uint64_t)clock_now();
     if (!site_open(&raw->site, o->data, job->error, sizeof job->error))
         return false;
+    snprintf(raw->owner, sizeof raw->owner, "%s", raw->site.database);
+    if (!reach(raw))
+        return false;
     struct population *population = population_open(o->data, job->error, sizeof job->error);
     if (population == NULL)
         return false;
@@ -260,10 +289,10 @@ static bool set_up(struct raw *raw)
         return false;
     }
     raw->aside = job->level < RAW_JOB_POSTINGS;
-    snprintf(raw->owner, sizeof raw->owner, "%s", raw->site.database);
     snprintf(raw->server, sizeof raw->server, "%s user=moolah_server%s", raw->site.database,
              raw->aside ? RAW_PLACE_CONNINFO : "");
     job->conninfo = raw->server;
+    job->redis = raw->site.redis;
     return !raw->aside || raw_place_make(raw->owner, job, job->error, sizeof job->error);
 }
 
@@ -305,6 +334,7 @@ int raw_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raw.loop = ev_default_loop(EVFLAG_AUTO);
     if (set_up(&raw) && start(&raw)) {
+        raw.began = clock_monotonic();
         ev_timer_init(&raw.tick, on_tick, 0.01, 0.01);
         raw.tick.data = &raw;
         ev_timer_start(raw.loop, &raw.tick);

@@ -13,7 +13,10 @@ bool raw_job_people(struct raw_job *job, const struct population *population, si
     job->people = memory_alloc(job->count * sizeof job->people[0]);
     for (size_t i = 0; job->people != NULL && i < job->count; i++) {
         population_member(population, i, &member);
-        job->people[i] = (struct raw_job_person){member.user, member.wallet_uuid};
+        struct raw_job_person *person = &job->people[i];
+        person->user = member.user;
+        person->wallet = member.wallet_uuid;
+        snprintf(person->authorization, sizeof person->authorization, "Bearer %s", member.token);
     }
     return job->people != NULL;
 }
@@ -37,8 +40,8 @@ void raw_job_next(struct raw_job *job, struct raw_job_transfer *out)
 {
     size_t from = roll(&job->dice) % job->count;
     size_t to = (from + 1 + roll(&job->dice) % (job->count - 1)) % job->count;
-    out->from = job->people[from];
-    out->to = job->people[to];
+    out->from = &job->people[from];
+    out->to = &job->people[to];
     out->amount = 1 + (int64_t)(roll(&job->dice) % 500);
     out->serial = job->serial++;
 }

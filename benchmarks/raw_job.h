@@ -15,17 +15,22 @@ enum raw_job_level {
     RAW_JOB_BARE,     /* accounts locked and updated, a transactions row */
     RAW_JOB_KEYS,     /* + idempotency keys looked up and written, with an answer */
     RAW_JOB_POSTINGS, /* + postings: now the ledger is whole */
-    RAW_JOB_RULES     /* + prices by the rules and real receipts: the server's own posting queue */
+    RAW_JOB_RULES,    /* + prices by the rules and real receipts: the server's own posting queue */
+    RAW_JOB_GATE      /* + session and rate limits: the server's own gate, in the stack's Redis */
 };
+
+#define RAW_JOB_TOKEN_MAX 80
 
 struct raw_job_person {
     struct uuid user;
     struct uuid wallet;
+    char authorization[RAW_JOB_TOKEN_MAX]; /* "Bearer ..." */
 };
 
 struct raw_job {
     enum raw_job_level level;
     const char *conninfo; /* as the server's role */
+    const char *redis;    /* store/redis_address.h */
     int batch;
     int connections; /* each with one batch in flight */
     struct raw_job_person *people;
@@ -48,8 +53,8 @@ void raw_job_release(struct raw_job *job);
 
 /* One transfer. */
 struct raw_job_transfer {
-    struct raw_job_person from;
-    struct raw_job_person to;
+    const struct raw_job_person *from;
+    const struct raw_job_person *to;
     int64_t amount;
     uint64_t serial;
 };

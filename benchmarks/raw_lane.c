@@ -69,13 +69,13 @@ static bool gather(struct raw_lane *lane, size_t count)
         struct ledger_key *key = &lane->keys[i];
         raw_job_next(lane->job, transfer);
         size_t length = raw_job_key(lane->job, transfer->serial, text);
-        key->caller = transfer->from.user;
+        key->caller = transfer->from->user;
         key->key = arena_copy(&lane->arena, (struct slice){text, length});
         if (key->key.at == NULL)
             return false;
         memcpy(key->request_hash, &transfer->serial, sizeof transfer->serial);
-        lane->ids[ids++] = transfer->from.wallet;
-        lane->ids[ids++] = transfer->to.wallet;
+        lane->ids[ids++] = transfer->from->wallet;
+        lane->ids[ids++] = transfer->to->wallet;
     }
     lane->ids[ids++] = account_system_id(ACCOUNT_FEES, CURRENCY_ZAR, lane->stripe);
     lane->id_count = book_sort_ids(lane->ids, ids);
@@ -132,10 +132,10 @@ static void decide(struct raw_lane *lane, struct ledger_rows_writing *writing,
         const struct transfer transfer = {
             .amount = {wanted->amount, CURRENCY_ZAR},
             .fee = FEE,
-            .from = book_find(&lane->book, &wanted->from.wallet),
-            .to = book_find(&lane->book, &wanted->to.wallet),
+            .from = book_find(&lane->book, &wanted->from->wallet),
+            .to = book_find(&lane->book, &wanted->to->wallet),
             .fees = book_find(&lane->book, &fees),
-            .payer = &wanted->from.user,
+            .payer = &wanted->from->user,
         };
         key->answer = SLICE(refused);
         key->status = 422;
@@ -148,7 +148,7 @@ static void decide(struct raw_lane *lane, struct ledger_rows_writing *writing,
         key->answer = (struct slice){NULL, 0}; /* derived from the transaction, as the server's */
         key->transaction = uuid_new(writing->created_at);
         note_transaction(&transactions[writing->transaction_count++], &transfer, &key->transaction,
-                         &wanted->from.user);
+                         &wanted->from->user);
         writing->posting_count +=
             (size_t)transfer_post(&transfer, &key->transaction, postings + writing->posting_count);
         lane->posted++;

@@ -21,6 +21,20 @@ static bool run(PGconn *connection, const char *sql, char *error, size_t size)
     return good;
 }
 
+bool raw_place_answers(const char *conninfo, char *error, size_t size)
+{
+    char patient[700];
+    snprintf(patient, sizeof patient, "%s connect_timeout=5", conninfo);
+    PGconn *connection = PQconnectdb(patient);
+    bool good = PQstatus(connection) == CONNECTION_OK;
+    if (!good) {
+        const char *why = PQerrorMessage(connection);
+        snprintf(error, size, "PostgreSQL does not answer: %.*s", (int)strcspn(why, "\n"), why);
+    }
+    PQfinish(connection);
+    return good;
+}
+
 static bool create(const char *conninfo, char *error, size_t size)
 {
     PGconn *connection = PQconnectdb(conninfo);

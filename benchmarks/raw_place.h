@@ -8,6 +8,9 @@
 
 struct raw_job;
 
+/* Does this database answer within seconds? False: `error` says what doesn't. */
+bool raw_place_answers(const char *conninfo, char *error, size_t size);
+
 /* Make it (one that was left behind is replaced) with the job's wallets, all of them rich.
  * `conninfo` is the schema owner's, of the real database. False: `error` says why. */
 bool raw_place_make(const char *conninfo, const struct raw_job *job, char *error, size_t size);

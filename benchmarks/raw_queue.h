@@ -1,4 +1,5 @@
-/* Level rules: the server's own posting queue, rules and receipts, in this process. */
+/* Levels rules and gate: the server's own posting queue, rules and receipts, in this process, the
+ * gate before them or not. */
 #ifndef BENCHMARKS_RAW_QUEUE_H
 #define BENCHMARKS_RAW_QUEUE_H
 

@@ -187,7 +187,7 @@ static void test_an_interrupted_run_tells_what_it_has(void **state)
 static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state)
 {
     (void)state;
-    must("for l in bare keys postings rules; do BENCH raw --level $l --batch 32 --seconds 0.3 "
+    must("for l in bare keys postings rules gate; do BENCH raw --level $l --batch 32 --seconds 0.3 "
          ">$OUT 2>&1 && grep -qE \"^raw_$l [1-9]\" $OUT || { echo $l; cat $OUT; exit 1; }; done");
     must("pg=$(echo /usr/lib/postgresql/*/bin | sed 's/.* //'); b=" MOOLAH_SOURCE_DIR
          "/benchmarks/baselines; $pg/psql -qX -v wallets=500 -d \"$MOOLAH_DATABASE\" -f "
@@ -198,6 +198,21 @@ static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state
     must("$MOOLAH ledger verify >$OUT 2>&1 || { cat $OUT; exit 1; }");
     must("! $(echo /usr/lib/postgresql/*/bin/psql | sed 's/.* //') -qXAt -d \"$MOOLAH_DATABASE\" "
          "-c 'select datname from pg_database' | grep moolah_raw");
+}
+
+/* As after ci/up has ended: its files are there, nobody listens. */
+static void test_raw_says_who_does_not_answer(void **state)
+{
+    (void)state;
+    must("mkdir -p $DATA/down && cp $DATA/population.json $DATA/down && d=$(echo $bench raw --data "
+         "$DATA/down --seconds 0.3 --level); "
+         "sed \"s/\\(host=[^/]*\\)[^' ]*/\\1\\/nowhere/\" $DATA/demo.json "
+         ">$DATA/down/demo.json; for l in bare rules gate; do timeout 20 $d $l >$OUT 2>&1; "
+         "[ $? = 1 ] && grep -q 'PostgreSQL does not answer.*nowhere.*ci/up --data .*/down' $OUT "
+         "|| { cat $OUT $DATA/down/demo.json; exit 1; }; done; "
+         "sed 's/unix:[^\"]*/unix:\\/nowhere\\/redis.sock/' $DATA/demo.json "
+         ">$DATA/down/demo.json; timeout 20 $d gate >$OUT 2>&1; [ $? = 1 ] && "
+         "grep -q 'Redis does not run.*ci/up --data .*/down' $OUT || { cat $OUT; exit 1; }");
 }
 
 #define SQL                                                                          \
@@ -258,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_a_multiple_of_the_peak_is_an_open_loop),
         cmocka_unit_test(test_an_interrupted_run_tells_what_it_has),
         cmocka_unit_test(test_raw_postings_and_the_baseline_leave_a_whole_ledger),
+        cmocka_unit_test(test_raw_says_who_does_not_answer),
         cmocka_unit_test(test_the_audit_sees_a_wrong_balance),
         cmocka_unit_test(test_the_audit_sees_other_bytes),
         cmocka_unit_test(test_the_audit_sees_a_forgotten_key),
