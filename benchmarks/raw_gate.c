@@ -10,7 +10,7 @@
 #include "store/pg_pool.h"
 #include "store/pool_statements.h"
 
-#define WAITING_MAX (1 << 20) /* every token's first use may be on its way to PostgreSQL */
+#define WAITING_MAX (1 << 17) /* every token of the first turn may be on its way to PostgreSQL */
 
 struct raw_gate {
     struct pg_pool *pool;
@@ -28,7 +28,7 @@ static struct pg_pool *make_pool(struct ev_loop *loop, const struct raw_job *job
                        .answer_timeout_us = 30 * CLOCK_SECOND},
         .connections = 2,
         .queue_max = WAITING_MAX,
-        .pipeline_max = 64,
+        .pipeline_max = WAITING_MAX,
     };
     return pg_pool_new(loop, &settings);
 }

@@ -112,6 +112,19 @@ static void test_broken_figures(void **state)
     assert_says("nothing is recorded");
 }
 
+/* What valgrind says of a piece that crashes is the reason; a valgrind of ours crashes. */
+static void test_a_crash_has_its_reason(void **state)
+{
+    (void)state;
+    int code =
+        shell("mkdir $S/fake; printf '#!/bin/sh\necho \"==7== Process terminating: SIGSEGV\" "
+              ">&2; exit 139\n' >$S/fake/valgrind; chmod +x $S/fake/valgrind; "
+              "PATH=$S/fake:$PATH ci/instructions write_response");
+    assert_true(code != 0);
+    assert_says("write_response could not be measured");
+    assert_says("==7== Process terminating: SIGSEGV");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -131,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_broken_figures),
+        cmocka_unit_test(test_a_crash_has_its_reason),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
