@@ -18,6 +18,7 @@
 #define RECONNECT_S 0.02
 #define TICK_S 0.01
 #define AGAIN_SECONDS 120.
+#define AGAIN_AT_ONCE 1000
 #define PATIENCE_S 10
 #define LAST_ANSWERS_S 2 /* after load_stop */
 #define FAST_RATE                                                                   \
@@ -658,18 +659,32 @@ void load_stop(struct load *load)
     e->dead = now + LAST_ANSWERS_S * CLOCK_SECOND;
 }
 
+/* Few at once: a server that has refused what was too much would refuse these again and again. */
+static int streams_again(const struct load_settings *settings)
+{
+    int streams = AGAIN_AT_ONCE / settings->connections;
+    if (streams < 1)
+        streams = 1;
+    return streams < settings->streams ? streams : settings->streams;
+}
+
 uint64_t load_ask_again(struct load *load, struct ev_loop *loop,
                         bool (*wanted)(const struct journal_entry *entry, uint64_t serial))
 {
+    int streams = load->settings.streams;
+    load->settings.streams = streams_again(&load->settings);
     struct load_engine *e = make_engine(load, loop, 0);
-    if (e == NULL)
+    if (e == NULL) {
+        load->settings.streams = streams;
         return 0;
+    }
     e->asking = true;
     e->wanted = wanted;
     e->dead = clock_monotonic() + (int64_t)(AGAIN_SECONDS * CLOCK_SECOND);
     ev_run(loop, 0);
     uint64_t asked = e->asked;
     release_engine(e);
+    load->settings.streams = streams;
     return asked;
 }
 
