@@ -126,8 +126,8 @@ static bool open_json(struct run *run, char *error, size_t size)
 static bool open_all(struct run *run, char *error, size_t size)
 {
     return scenario_file_load(&run->scenario, run->options.scenario, error, size) &&
-           site_open(&run->site, run->options.data, error, size) &&
-           open_population(run, error, size) && open_target(run, error, size);
+           site_open(&run->site, run->options.data, error, size) && open_target(run, error, size) &&
+           open_population(run, error, size);
 }
 
 static int chosen(int given, int scenario, int otherwise)

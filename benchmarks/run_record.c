@@ -79,7 +79,7 @@ void run_record_print(const struct run_record *record, bool with_throughput)
     print_figure("batch_mean", "", record->batch_mean, "orders");
     printf("bench_busy %.2f share\nbench_behind_at_most %lld us\n", load->busy,
            (long long)load->lag_most);
-    for (int status = 0; status < LOAD_STATUSES; status++)
+    for (int status = 1; status < LOAD_STATUSES; status++)
         if (load->statuses[status] > 0)
             printf("status_%d %llu answers\n", status, (unsigned long long)load->statuses[status]);
     if (load->lost + load->wrong + load->retry_after_missing > 0)
