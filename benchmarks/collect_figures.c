@@ -93,8 +93,8 @@ static void add(const struct collect_figures *r, const struct figure *figure)
 
 /* Sign-ins held against what argon2id allows on the CPU they may have: the cores that nobody else
  * used (the pool's threads run in the lowest class), all but one of them at most. No more than 1,
- * as each answered sign-in has cost the pool an argon2id, unless that one was dearer when it was
- * measured alone. */
+ * as each answered sign-in has cost the pool an argon2id, unless that one was dearer when it
+ * was measured beside the same payments. */
 static double sign_in_share(const struct collect_figures *r)
 {
     double left = of_run(r, "storm_sign_in", NULL, "idle_cores") +
@@ -119,10 +119,13 @@ static double calm_p99(const struct collect_figures *r)
     return isfinite(alone) ? alone : of_run(r, "at_1000", "latency_us", "p99");
 }
 
+/* Each was run twice, there and back. */
 static double rule_share(const struct collect_figures *r)
 {
-    double on = of_run(r, "rule_on", "cpu_us_per_request", "moolahd");
-    double off = of_run(r, "rule_off", "cpu_us_per_request", "moolahd");
+    double on = of_run(r, "rule_on", "cpu_us_per_request", "moolahd") +
+                of_run(r, "rule_on_2", "cpu_us_per_request", "moolahd");
+    double off = of_run(r, "rule_off", "cpu_us_per_request", "moolahd") +
+                 of_run(r, "rule_off_2", "cpu_us_per_request", "moolahd");
     return 100 * (on - off) / on;
 }
 

@@ -231,7 +231,7 @@ static const struct recipe {
     {"balance_vs_nginx", {THROUGHPUT_OF("balance"), THROUGHPUT_OF("constant")}, false, false},
     {"statement_p99_big_vs_empty", {P99_OF("big_statement"), P99_OF("statement")}, false, false},
     {"throughput_big_vs_small",
-     {THROUGHPUT_OF("big_send_money"), THROUGHPUT_OF("send_money_peak")},
+     {THROUGHPUT_OF("big_send_money"), THROUGHPUT_OF("small_send_money")},
      false,
      false},
     {"fee_rule_cpu_share", {CPU_OF("rule_on"), CPU_OF("rule_off")}, false, true},

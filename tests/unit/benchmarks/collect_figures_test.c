@@ -99,9 +99,31 @@ static void test_payments_without_sign_ins_are_those_at_the_same_rate(void **sta
                 2);
 }
 
+#define CPU(name, us) \
+    "{\"name\":\"" name "\",\"audit\":\"passed\",\"cpu_us_per_request\":{\"moolahd\":" us "}}"
+
+/* A machine that gets slower by the same each time takes no side. */
+static void test_the_rule_is_measured_there_and_back(void **state)
+{
+    (void)state;
+    assert_near(figure("fee_rule_cpu_share",
+                       CPU("rule_on", "20") "," CPU("rule_off", "21") "," CPU(
+                           "rule_off_2", "22") "," CPU("rule_on_2", "23"),
+                       ""),
+                0);
+    assert_near(figure("fee_rule_cpu_share",
+                       CPU("rule_on", "20") "," CPU("rule_off", "19") "," CPU(
+                           "rule_off_2", "19") "," CPU("rule_on_2", "20"),
+                       ""),
+                5);
+    assert_true(
+        isnan(figure("fee_rule_cpu_share", CPU("rule_on", "20") "," CPU("rule_off", "19"), "")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_rule_is_measured_there_and_back),
         cmocka_unit_test(test_sign_ins_are_held_against_the_cpu_that_was_left),
         cmocka_unit_test(test_without_what_they_need_there_are_no_figures),
         cmocka_unit_test(test_the_generator_is_told_by_what_it_has_spent),
