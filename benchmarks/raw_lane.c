@@ -29,6 +29,7 @@ struct raw_lane {
     struct pg_connection *connection;
     unsigned stripe;
     enum state state;
+    int syncs;          /* on their way */
     struct arena arena; /* of the batch in flight */
     struct raw_job_transfer *transfers;
     struct uuid *ids;
@@ -93,6 +94,7 @@ static void begin_batch(struct raw_lane *lane)
         return;
     }
     lane->state = READING;
+    lane->syncs = 1;
     bool gathered = gather(lane, count);
     const struct ledger_rows_question question = {lane->ids, lane->id_count, lane->keys,
                                                   job->level == RAW_JOB_BARE ? 0 : count};
@@ -179,6 +181,7 @@ static void write_batch(struct raw_lane *lane)
     /* ledger_rows wants a key with everything that moves: bare has one in a whole batch */
     writing.key_count = lane->job->level < RAW_JOB_KEYS ? 1 : count;
     lane->state = WRITING;
+    lane->syncs++;
     if (!ledger_rows_write(lane->connection, arena, &writing))
         fail(lane, "writing", "out of memory");
 }
@@ -190,6 +193,7 @@ static void on_ready(void *owner)
     if (lane->state == DONE)
         return;
     lane->state = OPENING;
+    lane->syncs = 1;
     if (!ledger_rows_open(lane->connection, &lane->arena, currencies, lane->stripe))
         fail(lane, "opening", "out of memory");
 }
@@ -220,6 +224,8 @@ static void on_error(void *owner, const struct pg_statement *statement,
 static void on_synced(void *owner)
 {
     struct raw_lane *lane = owner;
+    if (--lane->syncs > 0)
+        return; /* the first flight's: the second is on its way */
     if (lane->state == WRITING) {
         lane->job->posted += lane->posted;
         lane->job->refused += lane->refused;

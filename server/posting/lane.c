@@ -19,6 +19,7 @@ struct lane {
     struct batch *batch; /* in flight, or NULL */
     char sqlstate[6];    /* of the error that failed it */
     bool unpartitioned;  /* it failed because its month has no partitions */
+    int syncs;           /* on their way: each flight has one, the state is about the last */
     int64_t phase_began; /* monotonic us */
 };
 
@@ -62,6 +63,14 @@ static void lane_enter(struct lane *lane, enum lane_state state)
     lane->phase_began = clock_monotonic();
 }
 
+/* A flight was sent, with its sync, or could not be. */
+static void left(struct lane *lane, bool sent)
+{
+    lane->syncs++;
+    if (!sent)
+        pg_connection_drop(lane->connection, "not ready, or out of memory");
+}
+
 static void observe_phase(const struct lane *lane, metric phase)
 {
     metrics_observe(phase, (uint64_t)(clock_monotonic() - lane->phase_began));
@@ -82,9 +91,8 @@ static void ready(void *owner)
     struct arena arena;
     arena_init(&arena);
     lane_enter(lane, LANE_OPENING);
-    if (!ledger_rows_open(lane->connection, &arena, lane->settings.currencies,
-                          lane->settings.stripe))
-        pg_connection_drop(lane->connection, "out of memory");
+    left(lane, ledger_rows_open(lane->connection, &arena, lane->settings.currencies,
+                                lane->settings.stripe));
     arena_release(&arena);
 }
 
@@ -95,8 +103,7 @@ static void send_write(struct lane *lane)
                     ? ledger_rows_end(lane->connection, &batch->arena)
                     : ledger_rows_write(lane->connection, &batch->arena, &batch->writing);
     lane_enter(lane, LANE_WRITING);
-    if (!sent)
-        pg_connection_drop(lane->connection, "out of memory");
+    left(lane, sent);
 }
 
 static void decide(struct lane *lane)
@@ -117,8 +124,7 @@ static void decide(struct lane *lane)
     }
     log_message(LOG_ERROR, "batch_undecided", "out of memory");
     lane_enter(lane, LANE_ROLLING_BACK);
-    if (!ledger_rows_roll_back(lane->connection, &batch->arena))
-        pg_connection_drop(lane->connection, "out of memory");
+    left(lane, ledger_rows_roll_back(lane->connection, &batch->arena));
 }
 
 static void take_keys(struct lane *lane, const struct pg_rows *rows)
@@ -129,9 +135,9 @@ static void take_keys(struct lane *lane, const struct pg_rows *rows)
         pg_connection_drop(lane->connection, "out of memory");
     else if (ledger_rows_derived(batch->remembered, batch->remembered_count) == 0)
         decide(lane);
-    else if (!ledger_rows_ask_posted(lane->connection, &batch->arena, batch->remembered,
-                                     batch->remembered_count))
-        pg_connection_drop(lane->connection, "out of memory");
+    else
+        left(lane, ledger_rows_ask_posted(lane->connection, &batch->arena, batch->remembered,
+                                          batch->remembered_count));
 }
 
 static bool rows(void *owner, const struct pg_statement *statement, struct pg_rows *rows)
@@ -167,13 +173,10 @@ static void error(void *owner, const struct pg_statement *statement, const struc
         pg_connection_drop(lane->connection, "rollback failed");
         return;
     }
-    bool sync_is_sent = lane->state != LANE_READING;
     lane->unpartitioned = ledger_rows_is_unpartitioned(error);
     snprintf(lane->sqlstate, sizeof lane->sqlstate, "%s",
              lane->unpartitioned ? LANE_UNPARTITIONED : error->sqlstate);
     lane_enter(lane, LANE_ABORTED);
-    if (!sync_is_sent && !pg_connection_sync(lane->connection))
-        pg_connection_drop(lane->connection, "out of memory");
 }
 
 /* The month of its transactions: their ids say it. */
@@ -192,14 +195,16 @@ static void roll_back(struct lane *lane)
     bool sent = lane->unpartitioned ? ledger_rows_roll_back_and_partition(lane->connection, &arena,
                                                                           moment_of(lane->batch))
                                     : ledger_rows_roll_back(lane->connection, &arena);
-    if (!sent)
-        pg_connection_drop(lane->connection, "out of memory");
+    left(lane, sent);
     arena_release(&arena);
 }
 
 static void synced(void *owner)
 {
     struct lane *lane = owner;
+    assert(lane->syncs > 0);
+    if (--lane->syncs > 0)
+        return; /* an earlier flight's; what it brought is dealt with already */
     switch (lane->state) {
     case LANE_WRITING:
         observe_phase(lane, metrics.write);
@@ -237,6 +242,7 @@ static void lost(void *owner, const char *why)
     bool unknown = lane->state == LANE_WRITING; /* only then was a commit on its way */
     log_message(LOG_WARN, "posting_connection_lost", "%s", why);
     lane_enter(lane, LANE_DOWN);
+    lane->syncs = 0;
     if (lane->batch == NULL)
         return;
     metrics_add(unknown ? metrics.unknown : metrics.failed, 1);
@@ -303,6 +309,5 @@ void lane_submit(struct lane *lane, struct batch *batch)
     bool prepared = batch_prepare(batch, lane->settings.stripe);
     const struct ledger_rows_question question = {batch->ids, batch->id_count, batch->asked,
                                                   batch->asked_count};
-    if (!prepared || !ledger_rows_read(lane->connection, &batch->arena, &question))
-        pg_connection_drop(lane->connection, "not ready, or out of memory");
+    left(lane, prepared && ledger_rows_read(lane->connection, &batch->arena, &question));
 }

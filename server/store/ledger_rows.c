@@ -10,10 +10,13 @@
 
 /* A batch waits for nothing between its flights, so a transaction that stays idle has lost its
  * worker (stopped, or cut off): its locks are taken back after 5 s and the worker submits again.
+ * PostgreSQL counts that time only from a sync on, so each flight ends with one; a worker that is
+ * gone in the middle of its last flight is noticed by keepalives.
  * Plans by primary key, whatever the statistics say: the tables start empty and the statements are
  * prepared once. */
 const char ledger_rows_setup[] =
     "set idle_in_transaction_session_timeout = '5s'; "
+    "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; "
     "set lock_timeout = 0; set statement_timeout = 0; "
     "set jit = off; set plan_cache_mode = force_generic_plan; "
     "set enable_seqscan = off; set enable_hashjoin = off; "
@@ -142,7 +145,7 @@ bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
         pg_array_uuid(&array, &question->keys[i].caller);
     pg_array_end(&array);
     return pg_connection_ask(connection, &ledger_rows_read_keys, &params) &&
-           pg_connection_flush_request(connection);
+           pg_connection_sync(connection);
 }
 
 static struct account take_account(const struct pg_rows *rows, int row)
@@ -229,7 +232,7 @@ bool ledger_rows_ask_posted(struct pg_connection *connection, struct arena *aren
             pg_array_uuid(&array, &keys[i].transaction);
     pg_array_end(&array);
     return pg_connection_ask(connection, &ledger_rows_read_posted, &params) &&
-           pg_connection_flush_request(connection);
+           pg_connection_sync(connection);
 }
 
 static bool take_posted(const struct pg_rows *rows, int row, struct arena *arena,

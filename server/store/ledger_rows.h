@@ -3,11 +3,12 @@
  *
  * A batch is one transaction on one connection, two flights:
  *   ledger_rows_read   begin; lock the accounts in id order; read what is remembered under the keys
- *   ledger_rows_write  accounts, transactions, postings, keys, set-wise; commit; sync
+ *   ledger_rows_write  accounts, transactions, postings, keys, set-wise; commit
  * and one between them when a key is used already: the transaction that its answer is derived from.
- * The keys are read after the locks: whoever had the same order before us held the same locks and
- * has committed. A key that slips through (same key, other accounts) breaks on its primary key and
- * the batch is submitted again. */
+ * Each flight ends with a sync: only behind one does PostgreSQL count the time it waits for the
+ * next, and takes the locks of a worker that has vanished back. The keys are read after the locks:
+ * whoever had the same order before us held the same locks and has committed. A key that slips
+ * through (same key, other accounts) breaks on its primary key and the batch is submitted again. */
 #ifndef STORE_LEDGER_ROWS_H
 #define STORE_LEDGER_ROWS_H
 
@@ -78,7 +79,8 @@ struct ledger_rows_question {
     size_t key_count;
 };
 
-/* Send the first flight; answers come for ledger_rows_lock_accounts, then ledger_rows_read_keys. */
+/* Send the first flight; answers come for ledger_rows_lock_accounts, then ledger_rows_read_keys,
+ * then its sync. */
 bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
                       const struct ledger_rows_question *question);
 
@@ -93,7 +95,7 @@ struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct aren
 size_t ledger_rows_derived(const struct ledger_key *keys, size_t count);
 
 /* Ask for those transactions, in the same database transaction; the answer comes for
- * ledger_rows_read_posted. */
+ * ledger_rows_read_posted, then a sync. */
 bool ledger_rows_ask_posted(struct pg_connection *connection, struct arena *arena,
                             const struct ledger_key *keys, size_t count);
 
@@ -124,7 +126,7 @@ bool ledger_rows_write(struct pg_connection *connection, struct arena *arena,
  * replay), and sync. */
 bool ledger_rows_end(struct pg_connection *connection, struct arena *arena);
 
-/* After an error and its sync: leave the failed transaction, and sync. */
+/* After an error and the sync behind it: leave the failed transaction, and sync. */
 bool ledger_rows_roll_back(struct pg_connection *connection, struct arena *arena);
 
 /* The same, and make the partitions that transactions of that moment go to, before the sync. */

@@ -441,14 +441,6 @@ bool pg_connection_ask(struct pg_connection *c, const struct pg_statement *state
     return true;
 }
 
-bool pg_connection_flush_request(struct pg_connection *c)
-{
-    if (!pg_connection_is_ready(c) || PQsendFlushRequest(c->conn) != 1)
-        return false;
-    c->unsent = true;
-    return true;
-}
-
 bool pg_connection_sync(struct pg_connection *c)
 {
     if (!pg_connection_is_ready(c) || asked_count(c) == ASKED_MAX || PQpipelineSync(c->conn) != 1)

@@ -61,8 +61,6 @@ bool pg_connection_is_ready(const struct pg_connection *connection);
  * come from inside these. */
 bool pg_connection_ask(struct pg_connection *connection, const struct pg_statement *statement,
                        const struct pg_params *params);
-bool pg_connection_flush_request(
-    struct pg_connection *connection); /* answers so far, please, without a sync */
 bool pg_connection_sync(struct pg_connection *connection);
 /* Bytes leave at the end of the loop turn (ev_prepare) by themselves. */
 

@@ -494,6 +494,45 @@ static void test_an_unknown_fate_is_waited_for(void **state)
     posting_free(queue);
 }
 
+static bool waits_for_a_lock(void *what)
+{
+    (void)what;
+    return scratch_number(scratch, "select count(*) from pg_stat_activity where datname = "
+                                   "current_database() and application_name = 'moolahd posting' "
+                                   "and wait_event_type = 'Lock'") > 0;
+}
+
+/* Between its flights a batch holds its accounts, the shared fee account among them. A worker that
+ * vanishes then, with its connection open, must not hold them for ever: whoever comes next gets
+ * them, and the batch is posted once when the worker is back. */
+static void test_a_silent_worker_holds_nobody_up(void **state)
+{
+    struct test_order order[1];
+    struct posting_queue *queue = open_queue(linked, 2);
+    const char *lock = "select count(*) from (select 1 from accounts where id = '%s' for update) l";
+    char id[33];
+    struct uuid from = wallet(0);
+    (void)state;
+    for (size_t i = 0; i < sizeof from.bytes; i++)
+        snprintf(id + 2 * i, 3, "%02x", from.bytes[i]);
+    set_order(order, TRANSACTION_TRANSFER, (const int[]){0, 1}, 100, "silent");
+    order[0].own.order.deadline = clock_monotonic() + 60 * CLOCK_SECOND;
+    scratch_run(scratch, "begin");
+    scratch_number(scratch, lock, id);
+    submit(queue, order, 1);
+    assert_true(scratch_await(loop, waits_for_a_lock, NULL));
+    link_stand_still(link_to_postgres, true);
+    scratch_run(scratch, "commit");
+    scratch_run(scratch, "set lock_timeout = '30s'");
+    assert_int_equal(scratch_number(scratch, lock, id), 1);
+    scratch_run(scratch, "reset lock_timeout");
+    link_stand_still(link_to_postgres, false);
+    assert_true(scratch_await(loop, all_done, &(struct group){order, 1}));
+    expect_truth(order, 1);
+    assert_int_equal(order[0].status, 201);
+    posting_free(queue);
+}
+
 static void test_out_of_memory(void **state)
 {
     struct posting_queue *queue = open_queue(scratch->server, 0);
@@ -649,6 +688,7 @@ int main(void)
         cmocka_unit_test(test_a_month_without_partitions),
         cmocka_unit_test(test_deadlines_without_a_database),
         cmocka_unit_test(test_an_unknown_fate_is_waited_for),
+        cmocka_unit_test(test_a_silent_worker_holds_nobody_up),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_making_a_queue_without_memory),
         cmocka_unit_test(test_the_queue_is_bounded),
