@@ -190,7 +190,12 @@ bool audit_run(struct audit *audit, struct load *load, const struct site *site,
     if (unknown > 0)
         load_ask_again(load, loop, is_unanswered);
     replay_step = replays == 0 ? UINT64_MAX : audit->keyed / replays + 1;
+    uint64_t heard = load->journal.confirmations + load->journal.contradictions;
     audit->replayed = replays == 0 ? 0 : load_ask_again(load, loop, is_sample);
+    heard = load->journal.confirmations + load->journal.contradictions - heard;
+    if (heard < audit->replayed)
+        fault(audit, "%llu keys that had an answer got none again",
+              (unsigned long long)(audit->replayed - heard));
     count_journal(audit, &load->journal);
     if (audit->unknown > 0)
         fault(audit, "%llu keys never got an answer", (unsigned long long)audit->unknown);

@@ -55,5 +55,7 @@ void journal_answered(struct journal *journal, uint64_t serial, int status, uint
         entry->hash = hash;
     } else if (entry->status != status || entry->hash != hash) {
         journal->contradictions++;
+    } else {
+        journal->confirmations++;
     }
 }

@@ -17,6 +17,7 @@ struct journal {
     struct journal_entry *entries; /* by the request's number */
     size_t count, room;
     uint64_t contradictions; /* two final answers of one key that differ */
+    uint64_t confirmations;  /* later final answers that are the same */
 };
 
 void journal_release(struct journal *journal);

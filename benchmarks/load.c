@@ -19,6 +19,7 @@
 #define TICK_S 0.01
 #define AGAIN_SECONDS 120.
 #define AGAIN_AT_ONCE 1000
+#define OFFERS_MAX 4096 /* in a loop turn */
 #define PATIENCE_S 10
 #define LAST_ANSWERS_S 2 /* after load_stop */
 #define FAST_RATE                                                                   \
@@ -412,7 +413,8 @@ static void on_gather(struct ev_loop *loop, ev_prepare *watcher, int events)
     int64_t now = clock_monotonic();
     if (e->due > now || e->leaves > now)
         return;
-    while (e->due <= clock_monotonic()) {
+    /* not on and on: who can't even offer as fast as they arrive must send and hear, too */
+    for (int offered = 0; e->due <= now && offered < OFFERS_MAX; offered++) {
         offer(e, e->due);
         next_due(e);
     }

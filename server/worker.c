@@ -111,7 +111,7 @@ static bool make_store(struct worker *w)
                        .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
         .connections = (int)c->pool_connections,
         .queue_max = 4096,
-        .pipeline_max = 500, /* a burst of a few hundred is nothing to refuse */
+        .pipeline_max = 512, /* a burst of a few hundred is nothing to refuse */
     };
     const struct posting_settings posting = {
         .conninfo = c->database,

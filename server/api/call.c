@@ -164,7 +164,7 @@ enum flow_verdict call_ask_gate(struct flow *flow)
     case GATE_ASKED_NO:
         break;
     }
-    return call_refuse(call, PROBLEM_DATABASE_UNAVAILABLE, NULL);
+    return call_wait(call, false);
 }
 
 static void add_rate_headers(struct call *call)

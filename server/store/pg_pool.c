@@ -202,6 +202,9 @@ struct pg_pool *pg_pool_new(struct ev_loop *loop, const struct pg_pool_settings 
 {
     struct pg_pool *pool = memory_alloc(sizeof *pool);
     assert(settings->connections >= 1 && settings->connections <= CONNECTIONS_MAX);
+    /* places are counted on and on: with another number the ring would break where they wrap */
+    assert(settings->pipeline_max > 0 &&
+           (settings->pipeline_max & (settings->pipeline_max - 1)) == 0);
     if (pool == NULL)
         return NULL;
     pool->settings = *settings;

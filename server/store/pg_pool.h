@@ -24,7 +24,7 @@ struct pg_pool_settings {
     struct pg_connection_settings connection;
     int connections;
     int queue_max;    /* waiting over all connections */
-    int pipeline_max; /* questions in flight per connection, e.g. 32 */
+    int pipeline_max; /* questions in flight per connection: a power of two, e.g. 32 */
 };
 
 struct pg_pool *pg_pool_new(struct ev_loop *loop, const struct pg_pool_settings *settings);

@@ -726,7 +726,7 @@ static int set_up(void **state)
                        .connect_timeout_us = INT64_C(5) * CLOCK_SECOND},
         .connections = 1,
         .queue_max = 100,
-        .pipeline_max = 100};
+        .pipeline_max = 128};
     pool = pg_pool_new(loop, &pool_settings);
     scratch_sockets(stack, folder, path);
     direct = redisConnectUnix(path);

@@ -35,6 +35,7 @@ static void test_the_first_final_answer_stays(void **state)
     journal_answered(&journal, 3, 201, 78); /* other bytes */
     journal_answered(&journal, 3, 422, 77); /* another status */
     assert_int_equal(journal.contradictions, 2);
+    assert_int_equal(journal.confirmations, 1);
     assert_int_equal(journal.entries[3].hash, 77);
     journal_release(&journal);
 }
