@@ -120,7 +120,11 @@ static bool take_note(struct collect *c)
     yyjson_mut_val *object = yyjson_mut_obj_get(c->root, word);
     if (!yyjson_mut_is_obj(object))
         return complain(c, "begins with no word that is known");
-    put(c, object, first, rest);
+    if (strcmp(word, "versions") == 0) /* a commit of digits is no number */
+        yyjson_mut_obj_put(object, yyjson_mut_strcpy(c->doc, first),
+                           yyjson_mut_strcpy(c->doc, rest));
+    else
+        put(c, object, first, rest);
     return true;
 }
 

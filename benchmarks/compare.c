@@ -576,7 +576,7 @@ static const char help[] =
     "it `differs`. But an audit that passed and now fails is worse anywhere. `moved`: a baseline\n"
     "did, so the machine was in another mood.\n"
     "\n"
-    "  moolah-bench compare benchmarks/results/2026-11-25-quick-e7678ad.json "
+    "  moolah-bench compare benchmarks/results/2026-11-25-quick-6056834.json "
     "var/bench/result.json\n"
     "\n"
     "Exit codes: 0 nothing worse beyond noise (always, where nothing can be judged), 1 something\n"

@@ -724,6 +724,12 @@ static void write_head(struct page *page)
         bytes_add_text(page->out, " · <strong>quick run</strong>: short, so noisy");
     bytes_printf(page->out, "</p>\n<p><strong>%zu of %zu targets reached</strong></p>\n", reached,
                  judged);
+    for (size_t i = 0; i < result->run_count; i++)
+        if (strcmp(result->runs[i].audit, "failed") == 0) {
+            bytes_add_text(page->out, "<p class=\"warning\"><strong>The audit of ");
+            markup_text(page->out, result->runs[i].name);
+            bytes_add_text(page->out, " FAILED</strong>: its figures are worth nothing</p>\n");
+        }
     if (result_warning(result, warning)) {
         bytes_add_text(page->out, "<p class=\"warning\"><strong>Warning</strong>: ");
         markup_text(page->out, warning);

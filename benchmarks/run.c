@@ -24,6 +24,7 @@
 
 #define REPLAYS 20000
 #define BUSY_WARNING 0.9
+#define LATE_WARNING (CLOCK_SECOND / 2)
 #define OTHER_FILES 64 /* beside the connections */
 
 /* How a peak is measured, as ci/bench does it: enough at once that full batches wait. */
@@ -333,6 +334,7 @@ static void fill_record(struct run *run)
     r->audit = o->audit && !run->load.interrupted ? &run->audit : NULL;
     r->chaos = o->chaos ? &run->chaos : NULL;
     r->rate = o->rate;
+    r->unaudited = r->audit == NULL && moves_money(&run->scenario);
 }
 
 /* What somebody should know who reads the figures. */
@@ -347,6 +349,11 @@ static void warn(const struct run *run)
         say("the load generator itself was at work for %.0f %% of the time: what you see may be "
             "its limit",
             100 * load->busy);
+    if (load->lag_most > LATE_WARNING)
+        say("the load generator was up to %.1f s behind its own schedule: latencies hold that "
+            "wait, "
+            "and less reached the server than was meant to",
+            (double)load->lag_most / CLOCK_SECOND);
     if (refused * 2 > answered && run->scenario.of_peak <= 0)
         say("most answers were refusals: %llu of %llu (429: %llu, 503: %llu). To measure what the "
             "server does, ask less at once: fewer --connections and --streams, or a lower --rate%s",

@@ -52,7 +52,7 @@ static const char help[] =
     "  moolah-bench run mixed --data var --rate 500 --poisson --seconds 60 --audit\n"
     "  moolah-bench run overload_2x --data var --seconds 20 --audit\n"
     "\n"
-    "Ctrl-C ends the load and prints what was measured so far.\n"
+    "Ctrl-C ends the load and prints what was measured so far; during the audit it ends the run.\n"
     "Exit codes: 0 all answers were right or refused with 429 or 503 (and the audit passed);\n"
     "1 failed: the audit did, an answer was wrong (with --chaos that alone doesn't count), or "
     "none\n"

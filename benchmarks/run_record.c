@@ -251,7 +251,8 @@ static void write_record(struct json_writer *writer, const struct run_record *re
                record->audit == NULL        ? "off"
                : record->audit->faults == 0 ? "passed"
                                             : "failed");
-    write_number(writer, "throughput", throughput(load));
+    if (!record->unaudited)
+        write_number(writer, "throughput", throughput(load));
     write_number(writer, "offered", (double)load->offered / load->measured);
     write_count(writer, "sent", load->offered);
     write_statuses(writer, load);
@@ -265,6 +266,7 @@ static void write_record(struct json_writer *writer, const struct run_record *re
     write_number(writer, "idle_cores", record->idle_cpu / load->measured);
     write_number(writer, "batch_mean", record->batch_mean);
     write_number(writer, "bench_busy", load->busy);
+    write_count(writer, "bench_behind_us", (uint64_t)load->lag_most);
     write_count(writer, "retry_after_missing", load->retry_after_missing);
     write_count(writer, "memory_before", record->memory_before);
     write_count(writer, "memory_moolahd", record->memory_moolahd);

@@ -17,6 +17,7 @@ struct run_record {
     const struct load *load;
     const struct audit *audit; /* NULL: off */
     const struct chaos *chaos; /* NULL: none */
+    bool unaudited;            /* it moved money, and nobody has looked whether it is right */
     double cpu[SITE_PARTS];    /* seconds, of the measured time; NaN: it can't be said */
     double pool_cpu;           /* of moolahd's: its password pools' */
     double idle_cpu;           /* what no process of the machine has used */
