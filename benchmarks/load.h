@@ -57,6 +57,7 @@ struct load {
     struct load_wrong first_wrong;   /* the warm-up included */
     struct histogram latency;        /* from the intended time, of right answers */
     struct histogram service;        /* from the moment it was sent, of right answers */
+    struct histogram refusals;       /* as service, of 429 and 503: are they told at once? */
     struct load_call_figures *calls; /* one per call of the scenario */
     struct load_second *seconds;
     int second_count;

@@ -21,6 +21,8 @@ void load_count_answer(struct load *load, const struct load_window *window,
     load->wrong += !answer->ok && !answer->refused && answer->status != 0;
     load->retry_after_missing += answer->refused && !answer->told_when;
     figures->sent++;
+    if (answer->refused && answer->status != 0)
+        histogram_add(&load->refusals, answer->answered - answer->began);
     if (!answer->ok)
         return;
     figures->ok++;

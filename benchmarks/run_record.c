@@ -72,6 +72,7 @@ void run_record_print(const struct run_record *record, bool with_throughput)
         printf("%s_throughput %.1f 1/s\n", record->name, throughput(load));
     print_latency("latency", &load->latency);
     print_latency("service", &load->service);
+    print_latency("refused", &load->refusals);
     for (int part = 0; part < SITE_PARTS; part++)
         print_figure("cpu_", site_part_name((enum site_part)part),
                      cpu_us(record, (enum site_part)part), "us/request");
@@ -258,6 +259,8 @@ static void write_record(struct json_writer *writer, const struct run_record *re
     write_statuses(writer, load);
     write_latency(writer, "latency_us", &load->latency);
     write_latency(writer, "service_us", &load->service);
+    if (load->refusals.count > 0)
+        write_latency(writer, "refused_us", &load->refusals);
     write_spectrum(writer, &load->latency);
     write_series(writer, load);
     write_faults(writer, record->chaos);

@@ -71,8 +71,10 @@ static void test_refused_wrong_and_lost(void **state)
     static struct load_call_figures figures;
     const int64_t in = 2 * CLOCK_SECOND;
     const struct load_answer answers[] = {
-        {in, in, in, 503, 0, false, true, true},   {in, in, in, 429, 0, false, true, false},
-        {in, in, in, 500, 0, false, false, false}, {in, in, in, 0, 0, false, false, false},
+        {in, in, in + 700, 503, 0, false, true, true},
+        {in, in, in + 20, 429, 0, false, true, false},
+        {in, in, in, 500, 0, false, false, false},
+        {in, in, in, 0, 0, false, false, false},
         {0, 0, in, 503, 0, false, true, false}, /* meant before the window */
     };
     (void)state;
@@ -90,6 +92,9 @@ static void test_refused_wrong_and_lost(void **state)
     assert_int_equal(load.retry_after_missing, 1);
     assert_int_equal(load.lost, 2);
     assert_int_equal(load.ok, 0);
+    assert_int_equal(load.refusals.count, 2); /* 503 and 429 of the window */
+    assert_int_equal(load.refusals.most, 700);
+    assert_int_equal(load.service.count, 0);
 }
 
 int main(void)
