@@ -141,12 +141,15 @@ static void test_huge_files(void **state)
     refuse(&(const struct abuse){"--", "x", "", 64 << 20, 2});
 }
 
-static void test_a_sparse_file_of_a_terabyte(void **state)
+/* A terabyte, or as much as this file system takes: far more than is read of a file either way. */
+static void test_an_immense_sparse_file(void **state)
 {
+    int64_t size = INT64_C(1) << 40;
     (void)state;
     folder_put(&folder, "r.fee.lua", "return fee {}");
-    if (truncate(folder_file(&folder, "r.fee.lua"), INT64_C(1) << 40) != 0)
-        skip();
+    while (truncate(folder_file(&folder, "r.fee.lua"), size) != 0 && size > 0)
+        size /= 2;
+    assert_true(size > INT64_C(1000) * BUNDLE_FILE_SIZE_MAX);
     assert_int_equal(load_in_child(), 0);
 }
 
@@ -167,7 +170,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slow_to_compile, begin, end),
         cmocka_unit_test_setup_teardown(test_memory, begin, end),
         cmocka_unit_test_setup_teardown(test_huge_files, begin, end),
-        cmocka_unit_test_setup_teardown(test_a_sparse_file_of_a_terabyte, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_immense_sparse_file, begin, end),
         cmocka_unit_test_setup_teardown(test_as_much_as_fits_into_a_bundle, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
