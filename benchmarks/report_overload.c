@@ -113,8 +113,9 @@ static void chart_refused(const struct overload *o, struct bytes *out)
     charts_plot_write(
         out, &(struct charts_plot){"refused",
                                    "Refused under overload (% of requests)",
-                                   "Told at once to come back later. Past the peak somebody has "
-                                   "to be: of twice what can be done half, of ten times 90 %.",
+                                   "Told to come back later; how soon is refused_us of each run. "
+                                   "Past the peak somebody has to be: of twice what can be "
+                                   "done half, of ten times 90 %.",
                                    {"offered, in multiples of the peak", AXIS_LOG, AXIS_PLAIN},
                                    {"part of the requests", AXIS_LINEAR, AXIS_PART},
                                    lines,

@@ -57,18 +57,6 @@ struct run {
     double cpu_before[SITE_PARTS];
 };
 
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("moolah-bench: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-}
-
 static unsigned long long many(uint64_t count)
 {
     return count;
@@ -185,9 +173,9 @@ static void explain_wrong(const struct load *load)
     char count[40] = "in the warm-up";
     if (load->wrong > 0)
         snprintf(count, sizeof count, "%llu", many(load->wrong));
-    say("WRONG answers: %s; the first: %s was answered %d %s%s%s", count, first->call,
-        first->status, first->body, first->request_id[0] == '\0' ? "" : ", X-Request-Id ",
-        first->request_id);
+    run_options_say("WRONG answers: %s; the first: %s was answered %d %s%s%s", count, first->call,
+                    first->status, first->body,
+                    first->request_id[0] == '\0' ? "" : ", X-Request-Id ", first->request_id);
 }
 
 /* What the server reaches with the same calls, in a closed loop. They are in nobody's journal:
@@ -204,8 +192,8 @@ static double measure_peak(struct run *run, char *error, size_t size)
     probe->settings.warm_up = PEAK_WARM_UP;
     probe->settings.progress = false;
     bool made = arrivals_parse(&probe->settings.arrivals, "1", PEAK_SECONDS);
-    say("measuring the server's peak first, %d s in a closed loop (--peak N: without)",
-        PEAK_SECONDS);
+    run_options_say("measuring the server's peak first, %d s in a closed loop (--peak N: without)",
+                    PEAK_SECONDS);
     run->active = probe;
     bool ran = made && load_run(probe, run->loop, NULL, error, size);
     run->active = &run->load;
@@ -232,7 +220,7 @@ static bool set_rate(struct run *run, char *error, size_t size)
     snprintf(run->rate, sizeof run->rate, "%.0f", fmax(1, peak * times));
     o->rate = run->rate;
     s->closed = false;
-    say("%g times a peak of %.0f/s: --rate %s", times, peak, run->rate);
+    run_options_say("%g times a peak of %.0f/s: --rate %s", times, peak, run->rate);
     if (!arrivals_parse(&s->arrivals, run->rate, o->seconds)) {
         snprintf(error, size, "%s requests a second are more than can be sent", run->rate);
         return false;
@@ -346,16 +334,19 @@ static void warn(const struct run *run)
     for (int status = 1; status < LOAD_STATUSES; status++)
         answered += load->statuses[status];
     if (load->busy > BUSY_WARNING)
-        say("the load generator itself was at work for %.0f %% of the time: what you see may be "
+        run_options_say(
+            "the load generator itself was at work for %.0f %% of the time: what you see may be "
             "its limit",
             100 * load->busy);
     if (load->lag_most > LATE_WARNING)
-        say("the load generator was up to %.1f s behind its own schedule: latencies hold that "
+        run_options_say(
+            "the load generator was up to %.1f s behind its own schedule: latencies hold that "
             "wait, "
             "and less reached the server than was meant to",
             (double)load->lag_most / CLOCK_SECOND);
     if (refused * 2 > answered && run->scenario.of_peak <= 0)
-        say("most answers were refusals: %llu of %llu (429: %llu, 503: %llu). To measure what the "
+        run_options_say(
+            "most answers were refusals: %llu of %llu (429: %llu, 503: %llu). To measure what the "
             "server does, ask less at once: fewer --connections and --streams, or a lower --rate%s",
             many(refused), many(answered), many(load->statuses[429]), many(load->statuses[503]),
             load->statuses[429] > load->statuses[503]
@@ -374,12 +365,13 @@ static bool judge(const struct run *run)
     bool failed = run->options.audit && audit->faults > 0;
     explain_wrong(load);
     if (none)
-        say("not one answer was right");
+        run_options_say("not one answer was right");
     if (missed != NULL)
-        say("the fault '%s' of second %.0f found nobody to strike until the end", missed->what,
-            missed->second);
+        run_options_say("the fault '%s' of second %.0f found nobody to strike until the end",
+                        missed->what, missed->second);
     if (failed)
-        say("the audit FAILED, %llu faults; the first: %s", many(audit->faults), audit->first);
+        run_options_say("the audit FAILED, %llu faults; the first: %s", many(audit->faults),
+                        audit->first);
     return !failed && !none && missed == NULL && (!wrong || run->options.chaos);
 }
 
@@ -389,7 +381,8 @@ static int finish(struct run *run)
     fill_record(run);
     run_record_print(&run->record, !keyed || (run->options.audit && run->audit.faults == 0));
     if (keyed && !run->options.audit)
-        say("no throughput is printed, as nobody has looked whether the money is right: --audit "
+        run_options_say(
+            "no throughput is printed, as nobody has looked whether the money is right: --audit "
             "does");
     warn(run);
     bool good = judge(run);
@@ -397,7 +390,8 @@ static int finish(struct run *run)
     run->json = NULL;
     if (json == NULL || run_record_write(&run->record, json))
         return good ? PASSED : FAILED;
-    say("the record could not be written to %s: %s", run->options.json, strerror(errno));
+    run_options_say("the record could not be written to %s: %s", run->options.json,
+                    strerror(errno));
     return FAILED;
 }
 
@@ -410,7 +404,7 @@ static int finish_early(struct run *run)
         run_record_print(&run->record, !moves_money(&run->scenario));
         explain_wrong(&run->load);
     } else {
-        say("interrupted before anything was measured");
+        run_options_say("interrupted before anything was measured");
     }
     return INTERRUPTED;
 }
@@ -464,7 +458,7 @@ int run_main(int argc, char **argv)
             code = measure(&run, error, sizeof error);
     }
     if ((code == FAILED || code == MISUSED) && error[0] != '\0')
-        say("%s", error);
+        run_options_say("%s", error);
     release(&run);
     return code;
 }

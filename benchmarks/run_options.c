@@ -58,15 +58,28 @@ static const char help[] =
     "none\n"
     "was right; 2 wrong usage; 130 interrupted.\n";
 
+static void say_line(const char *format, va_list arguments)
+{
+    fputs("moolah-bench: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+void run_options_say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_line(format, arguments);
+    va_end(arguments);
+}
+
 static int misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static int misused(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fputs("moolah-bench: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    say_line(format, arguments);
     va_end(arguments);
     return 2;
 }

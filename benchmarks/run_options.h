@@ -26,6 +26,9 @@ struct run_options {
     struct arrivals arrivals; /* of `rate`; in a closed loop its length counts */
 };
 
+/* A line for people, on standard error. */
+void run_options_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* -1: go on; else the exit code, and all has been said. */
 int run_options_read(struct run_options *options, int argc, char **argv);
 

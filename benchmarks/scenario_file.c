@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "benchmarks/journal.h"
 #include "scripting/locate.h"
 #include "scripting/sandbox.h"
 
@@ -192,8 +193,14 @@ static void read_expect(struct reading *r, lua_State *lua, struct scenario_call 
                                            "expect = { 201 }: which statuses are right"};
     int64_t expect[SCENARIO_EXPECT_MAX] = {0};
     int count = read_integers(r, lua, "expect", &wanted, expect);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         call->expect[i] = (int)expect[i];
+        if (call->key && !journal_is_final(call->expect[i]))
+            complain(r, "expect",
+                     "has %d, and the audit of a call with a key knows 201, 404 and 422: leave "
+                     "key away where nothing moves",
+                     call->expect[i]);
+    }
 }
 
 /* Braces around one lowercase word are meant to be a place; others are JSON's. */

@@ -137,7 +137,7 @@ static void test_a_server_that_is_not_there_is_named(void **state)
 static void test_wrong_answers_are_shown_and_fail(void **state)
 {
     (void)state;
-    must("sed 's/201/200/' " MOOLAH_SOURCE_DIR "/benchmarks/scenarios/send_money.lua "
+    must("sed 's/201/404/' " MOOLAH_SOURCE_DIR "/benchmarks/scenarios/send_money.lua "
          ">$DATA/wrong.lua; BENCH run $DATA/wrong.lua " SMALL " --seconds 0.9 >$OUT 2>&1; "
          "[ $? = 1 ] && grep -q 'WRONG answers: [0-9]*; the first: transfer was answered 201 "
          "{.*X-Request-Id req_' $OUT && grep -q 'not one answer was right' $OUT || "

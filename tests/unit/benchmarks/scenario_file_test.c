@@ -71,6 +71,7 @@ static void test_a_wrong_call_is_named(void **state)
         {WHOLE ", weight = -1", "weight must be a number from 0 to 1000000, not -1"},
         {WHOLE ", weight = 0", "weight of every call is 0"},
         {WHOLE ", weight = '5'", "weight must be a number from 0 to 1e+06, not a string"},
+        {WHOLE ", key = true", "expect has 200, and the audit of a call with a key"},
         {WHOLE ", key = 1", "key must be true or false, not a number"},
         {WHOLE ", body = 5", "body must be a text, not a number"},
         {"name = 'c', method = 'BREW', path = '/', as = 'nobody', expect = { 200 }",
