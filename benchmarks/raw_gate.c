@@ -28,7 +28,7 @@ static struct pg_pool *make_pool(struct ev_loop *loop, const struct raw_job *job
                        .answer_timeout_us = 30 * CLOCK_SECOND},
         .connections = 2,
         .queue_max = WAITING_MAX,
-        .pipeline_max = WAITING_MAX,
+        .pipeline_max = 512, /* as the server has it */
     };
     return pg_pool_new(loop, &settings);
 }
