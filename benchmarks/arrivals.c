@@ -29,7 +29,8 @@ static bool parse_phase(struct arrivals_phase *phase, const char **at, double se
         if (!parse_number(at, &phase->seconds))
             return false;
     }
-    return phase->from <= 1e7 && phase->to <= 1e7 && phase->seconds <= 1e6;
+    return phase->from <= ARRIVALS_RATE_MAX && phase->to <= ARRIVALS_RATE_MAX &&
+           phase->seconds <= 1e6;
 }
 
 bool arrivals_parse(struct arrivals *arrivals, const char *text, double seconds)
@@ -52,6 +53,15 @@ double arrivals_seconds(const struct arrivals *arrivals)
     for (int i = 0; i < arrivals->count; i++)
         sum += arrivals->phases[i].seconds;
     return sum;
+}
+
+void arrivals_extend(struct arrivals *arrivals, double seconds)
+{
+    struct arrivals_phase *last = &arrivals->phases[arrivals->count - 1];
+    if (last->from != last->to && arrivals->count < ARRIVALS_PHASES_MAX)
+        arrivals->phases[arrivals->count++] = (struct arrivals_phase){last->to, last->to, seconds};
+    else
+        last->seconds += seconds;
 }
 
 double arrivals_rate_at(const struct arrivals *arrivals, double second)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define ARRIVALS_PHASES_MAX 64
+#define ARRIVALS_RATE_MAX 10000000
 
 struct arrivals_phase {
     double from, to; /* per second */
@@ -33,6 +34,8 @@ struct arrivals {
 bool arrivals_parse(struct arrivals *arrivals, const char *text, double seconds);
 
 double arrivals_seconds(const struct arrivals *arrivals); /* of all phases */
+/* Go on for so much longer, at the rate of the end. */
+void arrivals_extend(struct arrivals *arrivals, double seconds);
 double arrivals_rate_at(const struct arrivals *arrivals, double second);
 
 /* The next arrival, microseconds from the start; false: the schedule has ended. */

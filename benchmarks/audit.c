@@ -48,14 +48,14 @@ static bool is_sample(const struct journal_entry *entry, uint64_t serial)
 
 static void count_journal(struct audit *audit, const struct journal *journal)
 {
-    audit->keyed = audit->acknowledged = audit->refused = audit->unknown = 0;
+    audit->keyed = audit->acknowledged = audit->declined = audit->unknown = 0;
     for (size_t i = 0; i < journal->count; i++) {
         const struct journal_entry *entry = &journal->entries[i];
         if (entry->sent == 0)
             continue;
         audit->keyed++;
         audit->acknowledged += entry->status == 201;
-        audit->refused += entry->status > 201;
+        audit->declined += entry->status > 201;
         audit->unknown += entry->status == 0;
     }
 }

@@ -12,7 +12,7 @@
 struct audit {
     uint64_t keyed;        /* keys sent */
     uint64_t acknowledged; /* 2xx */
-    uint64_t refused;      /* 404 and 422, remembered */
+    uint64_t declined;     /* 404 and 422, remembered */
     uint64_t unknown;      /* no final answer while the load ran; asked again until there was one */
     uint64_t replayed;     /* asked a second time on purpose: same bytes wanted */
     uint64_t faults;       /* 0: passed */

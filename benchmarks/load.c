@@ -21,6 +21,7 @@
 #define AGAIN_AT_ONCE 1000
 #define OFFERS_MAX 4096 /* in a loop turn */
 #define PATIENCE_S 10
+#define EXTEND_BEFORE_US (CLOCK_SECOND / 5)
 #define LAST_ANSWERS_S 2 /* after load_stop */
 #define FAST_RATE                                                                   \
     4000. /* per second: from there on requests leave a millisecond's worth at once \
@@ -244,6 +245,11 @@ static bool is_expected(const struct scenario_call *call, int status)
     return false;
 }
 
+static double seconds_since(const struct load_engine *e, int64_t at)
+{
+    return (double)(at - e->began) / CLOCK_SECOND;
+}
+
 static void note_answer(struct load_engine *e, const struct slot *slot)
 {
     const struct wire_call *call = &slot->call;
@@ -269,6 +275,9 @@ static void note_answer(struct load_engine *e, const struct slot *slot)
         .told_when = call->refused_stream || call->has_retry_after,
     };
     load_count_answer(e->load, &e->window, &answer);
+    if (ok && e->watcher.right != NULL)
+        e->watcher.right(e->watcher.owner, seconds_since(e, call->began),
+                         seconds_since(e, call->answered));
 }
 
 /* A share of the keyed calls is sent a second time, by the number's own dice. */
@@ -397,8 +406,7 @@ static void next_due(struct load_engine *e)
  * some leave a little late, and their latency has that in it. */
 static int64_t next_departure(const struct load_engine *e, int64_t now)
 {
-    double second = (double)(now - e->began) / CLOCK_SECOND;
-    bool fast = arrivals_rate_at(&e->load->settings.arrivals, second) >= FAST_RATE;
+    bool fast = arrivals_rate_at(&e->load->settings.arrivals, seconds_since(e, now)) >= FAST_RATE;
     return fast ? now + FAST_PACE_US : now;
 }
 
@@ -456,8 +464,27 @@ static void finish(struct load_engine *e)
     ev_break(e->loop, EVBREAK_ALL);
 }
 
+/* Before the end is there: the arrivals are to go on without a hole. */
+static void perhaps_extend(struct load_engine *e, int64_t now)
+{
+    struct load *load = e->load;
+    if (e->watcher.wants_more == NULL || load->interrupted || e->phase != LOADING ||
+        now + EXTEND_BEFORE_US < e->window.to ||
+        !e->watcher.wants_more(e->watcher.owner, seconds_since(e, now)))
+        return;
+    arrivals_extend(&load->settings.arrivals, 1);
+    e->window.to += CLOCK_SECOND;
+    e->dead += CLOCK_SECOND;
+    load->measured += 1;
+    if (e->due == INT64_MAX) {
+        next_due(e);
+        set_alarm(e);
+    }
+}
+
 static void mind_phases(struct load_engine *e, int64_t now)
 {
+    perhaps_extend(e, now);
     bool measuring = e->window.from != INT64_MAX && now >= e->window.from && e->load->busy == 0;
     if (measuring && e->cpu.ru_maxrss == 0) {
         getrusage(RUSAGE_SELF, &e->cpu);
@@ -495,7 +522,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     while (now >= e->second_ends && e->phase == LOADING)
         end_second(e);
     if (e->watcher.tick != NULL && e->phase == LOADING)
-        e->watcher.tick(e->watcher.owner, (double)(now - e->began) / CLOCK_SECOND);
+        e->watcher.tick(e->watcher.owner, seconds_since(e, now));
     mind_phases(e, now);
 }
 

@@ -75,6 +75,9 @@ struct load_watcher {
     void *owner;
     void (*tick)(void *owner, double second);
     void (*measuring)(void *owner, bool begins); /* the warm-up is over; the last second is */
+    /* the following may be NULL; in seconds since the start, too */
+    void (*right)(void *owner, double began, double answered); /* an answer */
+    bool (*wants_more)(void *owner, double second); /* shortly before the end: another second? */
 };
 bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher *watcher,
               char *error, size_t size);

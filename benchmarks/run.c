@@ -114,8 +114,7 @@ static bool open_json(struct run *run, char *error, size_t size)
 
 static bool open_all(struct run *run, char *error, size_t size)
 {
-    return scenario_file_load(&run->scenario, run->options.scenario, error, size) &&
-           site_open(&run->site, run->options.data, error, size) && open_target(run, error, size) &&
+    return site_open(&run->site, run->options.data, error, size) && open_target(run, error, size) &&
            open_population(run, error, size);
 }
 
@@ -262,6 +261,18 @@ static void on_tick(void *owner, double second)
         chaos_tick(&run->chaos, second);
 }
 
+static void on_right(void *owner, double began, double answered)
+{
+    struct run *run = owner;
+    chaos_right(&run->chaos, began, answered);
+}
+
+static bool on_end(void *owner, double second)
+{
+    const struct run *run = owner;
+    return chaos_wants_more(&run->chaos, second);
+}
+
 /* A part whose first process is another one at the end has lost what the first had used. */
 static void on_measuring(void *owner, bool begins)
 {
@@ -287,15 +298,17 @@ static void on_measuring(void *owner, bool begins)
 static bool drive(struct run *run, char *error, size_t size)
 {
     static const char batches[] = "moolah_posting_batch_orders";
-    const struct load_watcher watcher = {run, on_tick, on_measuring};
+    const struct load_watcher watcher = {run, on_tick, on_measuring, on_right, on_end};
+    const struct arrivals *arrivals = &run->load.settings.arrivals;
     struct ask_histogram before;
     struct ask_histogram after;
     if (run->options.chaos)
-        chaos_plan(&run->chaos, &run->site, arrivals_seconds(&run->load.settings.arrivals));
+        chaos_plan(&run->chaos, &run->site, arrivals_seconds(arrivals));
     run->record.memory_before = site_memory(&run->site, SITE_MOOLAHD);
     bool asked = run->options.port == 0 && ask_metrics(&run->site, run->loop, batches, &before);
     if (run->load.interrupted || !load_run(&run->load, run->loop, &watcher, error, size))
         return false;
+    chaos_end(&run->chaos, arrivals_seconds(arrivals));
     asked = asked && ask_metrics(&run->site, run->loop, batches, &after);
     bool counted = asked && !run->options.chaos && after.count > before.count;
     run->record.batch_mean =
@@ -359,20 +372,24 @@ static bool judge(const struct run *run)
 {
     const struct load *load = &run->load;
     const struct audit *audit = &run->audit;
-    const struct chaos_fault *missed = chaos_missed(&run->chaos);
+    const struct chaos_fault *unhealed = chaos_failed(&run->chaos);
     bool wrong = load->first_wrong.status != 0;
     bool none = load->ok == 0 && load->latency.count == 0;
     bool failed = run->options.audit && audit->faults > 0;
     explain_wrong(load);
     if (none)
         run_options_say("not one answer was right");
-    if (missed != NULL)
-        run_options_say("the fault '%s' of second %.0f found nobody to strike until the end",
-                        missed->what, missed->second);
+    if (unhealed != NULL)
+        run_options_say(unhealed->done
+                            ? "after '%s' in second %.0f not one right answer came: see "
+                              "moolahd.log in %s"
+                            : "the fault '%s', due in second %.0f, found nobody to strike "
+                              "for a minute: see what ci/up says, and moolahd.log in %s",
+                        unhealed->what, unhealed->second, run->options.data);
     if (failed)
         run_options_say("the audit FAILED, %llu faults; the first: %s", many(audit->faults),
                         audit->first);
-    return !failed && !none && missed == NULL && (!wrong || run->options.chaos);
+    return !failed && !none && unhealed == NULL && (!wrong || run->options.chaos);
 }
 
 static int finish(struct run *run)
@@ -448,8 +465,9 @@ int run_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     run.loop = ev_default_loop(EVFLAG_AUTO);
     run.active = &run.load;
-    code = FAILED;
-    if (open_all(&run, error, sizeof error)) {
+    bool understood = scenario_file_load(&run.scenario, run.options.scenario, error, sizeof error);
+    code = understood ? FAILED : MISUSED;
+    if (understood && open_all(&run, error, sizeof error)) {
         bool fits = run_options_fit(&run.options, &run.scenario, population_count(run.population),
                                     error, sizeof error);
         if (!fits)

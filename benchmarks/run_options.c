@@ -41,7 +41,8 @@ static const char help[] =
     "  --audit-keys        the same without the ledger's invariants, for whoever runs\n"
     "                      `moolah ledger verify` afterwards, and with a tenth of the replays\n"
     "  --chaos             kill workers, master, PostgreSQL and Redis meanwhile, and make Redis\n"
-    "                      forget (implies --audit); takes 20 s at least for all of them\n"
+    "                      forget (implies --audit); takes 25 s at least for all of\n"
+    "                      them, and longer when one has to wait for the recovery from another\n"
     "  --port N            drive another server on that port with the same certificate: neither\n"
     "                      its metrics nor its ledger are looked at (no --audit)\n"
     "  --name NAME         of this run in the record; --json FILE  append its record there\n"
@@ -56,7 +57,7 @@ static const char help[] =
     "Exit codes: 0 all answers were right or refused with 429 or 503 (and the audit passed);\n"
     "1 failed: the audit did, an answer was wrong (with --chaos that alone doesn't count), or "
     "none\n"
-    "was right; 2 wrong usage; 130 interrupted.\n";
+    "was right; 2 wrong usage, a scenario that can't be understood, too; 130 interrupted.\n";
 
 static void say_line(const char *format, va_list arguments)
 {
@@ -270,8 +271,8 @@ static int check_times(struct run_options *o)
 {
     if (!arrivals_parse(&o->arrivals, o->rate == NULL ? "1" : o->rate, o->seconds))
         return misused("--rate must be like 1000, 500:10,2000:5 or 100-5000:30 (per second:for so "
-                       "many seconds), not '%s'",
-                       o->rate);
+                       "many seconds), each over 0 and up to %d/s, for over 0 s, not '%s'",
+                       ARRIVALS_RATE_MAX, o->rate);
     o->arrivals.poisson = o->poisson;
     double seconds = arrivals_seconds(&o->arrivals);
     if (seconds > LOAD_SECONDS_MAX)

@@ -65,6 +65,34 @@ static void print_calls(const struct load *load)
     }
 }
 
+/* Second by second, the faults between them. */
+static void print_timeline(const struct load *load, const struct chaos *chaos)
+{
+    int fault = 0;
+    printf("%8s %10s %10s %10s %10s %10s %10s\n", "second", "offered", "ok", "refused", "failed",
+           "p50 us", "p99 us");
+    for (int i = 0; i < load->second_count; i++) {
+        const struct load_second *second = &load->seconds[i];
+        for (; fault < chaos->struck && chaos->faults[fault].second < i + 1; fault++)
+            printf("%8.1f ---- %s\n", chaos->faults[fault].second, chaos->faults[fault].what);
+        printf("%8d %10u %10u %10u %10u %10u %10u\n", i + 1, second->offered, second->ok,
+               second->refused, second->failed, second->p50, second->p99);
+    }
+}
+
+static void print_faults(const struct chaos *chaos)
+{
+    for (int i = 0; i < chaos->struck; i++) {
+        const struct chaos_fault *fault = &chaos->faults[i];
+        printf("fault at %.1f s: %s, ", fault->second, fault->what);
+        if (isnan(fault->first))
+            printf("NO success after it");
+        else
+            printf("first success after it %.3f s", fault->first);
+        printf(", longest time without one %.3f s\n", fault->silence);
+    }
+}
+
 void run_record_print(const struct run_record *record, bool with_throughput)
 {
     const struct load *load = record->load;
@@ -88,13 +116,17 @@ void run_record_print(const struct run_record *record, bool with_throughput)
                (unsigned long long)load->lost, (unsigned long long)load->wrong,
                (unsigned long long)load->retry_after_missing);
     print_calls(load);
+    if (record->chaos != NULL) {
+        print_timeline(load, record->chaos);
+        print_faults(record->chaos);
+    }
     if (record->audit != NULL)
-        printf("audit %s: %llu keys, %llu acknowledged, %llu refused, %llu unknown for a while, "
+        printf("audit %s: %llu keys, %llu acknowledged, %llu declined, %llu unknown for a while, "
                "%llu replayed\n",
                record->audit->faults == 0 ? "passed" : "FAILED",
                (unsigned long long)record->audit->keyed,
                (unsigned long long)record->audit->acknowledged,
-               (unsigned long long)record->audit->refused,
+               (unsigned long long)record->audit->declined,
                (unsigned long long)record->audit->unknown,
                (unsigned long long)record->audit->replayed);
     fflush(stdout); /* what is said about it on standard error comes behind it */
@@ -216,6 +248,8 @@ static void write_faults(struct json_writer *writer, const struct chaos *chaos)
         json_write_object(writer);
         write_number(writer, "t", chaos->faults[i].second);
         write_text(writer, "what", chaos->faults[i].what);
+        write_number(writer, "first_success", chaos->faults[i].first);
+        write_number(writer, "silence", chaos->faults[i].silence);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);

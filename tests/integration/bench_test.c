@@ -97,8 +97,12 @@ static void test_an_open_loop_offers_exactly_its_rate(void **state)
 static void test_faults_lose_and_double_nothing(void **state)
 {
     (void)state;
-    must("BENCH run send_money --connections 4 --streams 8 --rate 200 --seconds 20 --warm-up 0.2 "
+    must("BENCH run send_money --connections 4 --streams 8 --rate 200 --seconds 25 --warm-up 0.2 "
          "--quiet --chaos --json $DATA/chaos.jsonl >$OUT 2>&1 && grep -q '^audit passed' $OUT && "
+         "[ $(grep -cE '^fault at [0-9.]+ s: .*, first success after it [0-9.]+ s, longest' $OUT) "
+         "= 5 ] && [ $(grep -cE '^ +[0-9.]+ ---- ' $OUT) = 5 ] && "
+         "awk '/ ---- master -9/ { seen = 1; next } seen && NF == 7 && $3 > 0 { after++ } "
+         "END { exit after < 2 }' $OUT && "
          "grep -q 'worker -9.*FLUSHALL.*Redis -9.*PostgreSQL.*master -9' $DATA/chaos.jsonl || "
          "{ cat $OUT; exit 1; }");
     /* of processes that are others in the end there is no figure */
@@ -111,9 +115,9 @@ static void test_a_broken_scenario_is_explained(void **state)
 {
     (void)state;
     must("printf 'return {\\n  calls = { { name = \"x\", weigth = 1 } } }' >$DATA/broken.lua; "
-         "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 1 ] && grep -q 'broken.lua.*weigth' $OUT");
+         "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 2 ] && grep -q 'broken.lua.*weigth' $OUT");
     must("printf 'return {\\n  calls = = 1 }' >$DATA/broken.lua; "
-         "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 1 ] && grep -q 'broken.lua:2' $OUT");
+         "BENCH run $DATA/broken.lua >$OUT 2>&1; [ $? = 2 ] && grep -q 'broken.lua:2' $OUT");
     must("BENCH run balance --wallets 501 >$OUT 2>&1; [ $? = 2 ] && "
          "grep -q -e '--wallets 501: there are 500; moolah-bench seed --data' $OUT");
     must("BENCH run balance --json $DATA/none/r.jsonl >$OUT 2>&1; [ $? = 1 ] && "

@@ -104,6 +104,27 @@ static void test_what_is_no_schedule(void **state)
     assert_true(arrivals_seconds(&arrivals) == 7);
 }
 
+static void test_an_extended_schedule_keeps_the_rate_of_its_end(void **state)
+{
+    struct arrivals arrivals;
+    int64_t us;
+    (void)state;
+    assert_true(arrivals_parse(&arrivals, "10:1,100:1", 1));
+    while (arrivals_next(&arrivals, &us))
+        continue;
+    arrivals_extend(&arrivals, 1);
+    assert_true(arrivals_seconds(&arrivals) == 3);
+    int count = 0;
+    while (arrivals_next(&arrivals, &us))
+        count++;
+    assert_in_range(count, 99, 101);
+    assert_true(arrivals_parse(&arrivals, "100-200:10", 1));
+    arrivals_extend(&arrivals, 2);
+    assert_true(arrivals_rate_at(&arrivals, 5) == 150); /* as it was */
+    assert_true(arrivals_rate_at(&arrivals, 11) == 200);
+    assert_true(arrivals_seconds(&arrivals) == 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +133,7 @@ int main(void)
         cmocka_unit_test(test_a_ramp_is_the_area_under_its_line),
         cmocka_unit_test(test_poisson_has_the_rate_and_the_spread),
         cmocka_unit_test(test_what_is_no_schedule),
+        cmocka_unit_test(test_an_extended_schedule_keeps_the_rate_of_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
