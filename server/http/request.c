@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "http/feed.h"
 
 static size_t held; /* one worker, one thread */
 
@@ -19,6 +20,8 @@ struct request *request_new(void)
 void request_free(struct request *request)
 {
     assert(request->session == NULL);
+    if (request->response.feed != NULL)
+        feed_go(request->response.feed);
     held -= request->held;
     arena_release(&request->arena);
     memory_free(request);
@@ -28,6 +31,13 @@ void request_hold(struct request *request, size_t length)
 {
     request->held += length;
     held += length;
+}
+
+void request_unhold(struct request *request, size_t length)
+{
+    assert(length <= request->held);
+    request->held -= length;
+    held -= length;
 }
 
 size_t request_held(void)

@@ -16,6 +16,7 @@
 #include "base/uuid.h"
 #include "http/response.h"
 
+struct feed;
 struct flow;
 struct route;
 struct session;
@@ -94,6 +95,7 @@ struct request {
     uint32_t discarded;  /* body bytes that came behind the answer */
     size_t held;         /* its part of request_held */
     struct slice unsent; /* of the body that is being sent */
+    struct feed *feed;   /* whose it is, once it's open; NULL: response.body */
     int64_t expires;     /* monotonic us: of the phase it is in */
     struct request *next;
     struct request *previous;
@@ -104,8 +106,10 @@ struct request *request_new(void);
 void request_free(struct request *request);
 
 /* For http/ only: what strangers make us keep, their bodies and our answers, in bytes, over all
- * requests of this process. request_hold adds to it until the request is freed. */
+ * requests of this process. request_hold adds to it until the request is freed, or takes it back.
+ */
 void request_hold(struct request *request, size_t length);
+void request_unhold(struct request *request, size_t length);
 size_t request_held(void);
 
 /* `response` is filled: send it (or drop it when the stream is gone), log it, count it. Exactly

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "base/clock.h"
+#include "http/feed.h"
 #include "http/problem.h"
 #include "http/session_state.h"
 
@@ -22,12 +22,17 @@ static ssize_t read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *out, s
     size_t take = request->unsent.length < length ? request->unsent.length : length;
     (void)ng;
     (void)stream_id;
-    memcpy(out, request->unsent.at, take);
+    if (take > 0)
+        memcpy(out, request->unsent.at, take);
     request->unsent.at += take;
     request->unsent.length -= take;
     session->output_bytes -= take;
-    if (request->unsent.length == 0)
+    if (request->unsent.length > 0)
+        return (ssize_t)take;
+    if (request->feed == NULL || feed_take(request->feed))
         *flags |= NGHTTP2_DATA_FLAG_EOF;
+    else if (take == 0)
+        return NGHTTP2_ERR_DEFERRED;
     return (ssize_t)take;
 }
 
@@ -57,7 +62,7 @@ static size_t make_headers(const struct request *request, struct header_texts *t
     headers[count++] = field(SLICE(":status"), slice_of(texts->status));
     if (response->content_type != NULL)
         headers[count++] = field(SLICE("content-type"), slice_of(response->content_type));
-    if (response->status != 204 && response->status != 304)
+    if (response->status != 204 && response->status != 304 && response->feed == NULL)
         headers[count++] = field(SLICE("content-length"), slice_of(texts->length));
     if (!has_header(response, "cache-control"))
         headers[count++] = field(SLICE("cache-control"), SLICE("no-store"));
@@ -68,11 +73,20 @@ static size_t make_headers(const struct request *request, struct header_texts *t
     return count;
 }
 
-/* Set once and never put off: a peer that takes a byte now and then gets no more time by it. */
-static int64_t unread_deadline(const struct session *session, const struct request *request)
+/* False: there is none. */
+static bool begin_body(struct session *session, struct request *request)
 {
-    int64_t kib = (int64_t)(request->unsent.length / 1024);
-    return session->now + session->limits.unread_timeout_us + kib * CLOCK_SECOND;
+    const struct response *response = &request->response;
+    if (request->method == METHOD_HEAD || (response->feed == NULL && response->body.length == 0))
+        return false;
+    if (response->feed != NULL) {
+        feed_open(response->feed);
+        return true;
+    }
+    request->unsent = response->body;
+    session->output_bytes += request->unsent.length;
+    request_hold(request, request->unsent.length);
+    return true;
 }
 
 static void submit(struct session *session, struct request *request)
@@ -81,13 +95,8 @@ static void submit(struct session *session, struct request *request)
     struct header_texts texts;
     nghttp2_data_provider provider = {.source.ptr = request, .read_callback = read_body};
     size_t count = make_headers(request, &texts, headers);
-    bool has_body = request->response.body.length > 0 && request->method != METHOD_HEAD;
-    if (has_body) {
-        request->unsent = request->response.body;
-        session->output_bytes += request->unsent.length;
-        request_hold(request, request->unsent.length);
-    }
-    request->expires = unread_deadline(session, request);
+    bool has_body = begin_body(session, request);
+    request->expires = session_unread_deadline(request);
     if (nghttp2_submit_response(session->ng, request->stream_id, headers, count,
                                 has_body ? &provider : NULL) != 0 &&
         nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id,

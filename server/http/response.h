@@ -7,6 +7,7 @@
 
 #include "base/slice.h"
 
+struct feed;
 struct request;
 
 #define RESPONSE_HEADERS_MAX 16
@@ -20,6 +21,7 @@ struct response {
     int status;
     const char *content_type; /* NULL: no body */
     struct slice body;
+    struct feed *feed; /* the body grows (feed_begin); NULL: it's `body` */
     struct response_header headers[RESPONSE_HEADERS_MAX];
     size_t header_count;
     const char *code; /* the problem's code, for log and metrics; NULL: none */

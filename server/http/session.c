@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "http/feed.h"
 #include "http/intake.h"
 #include "http/problem.h"
 #include "http/session_state.h"
@@ -267,12 +268,31 @@ bool session_is_done(const struct session *session)
            nghttp2_session_want_write(session->ng) == 0;
 }
 
+int64_t session_unread_deadline(const struct request *request)
+{
+    int64_t kib = (int64_t)(request->unsent.length / 1024);
+    return request->session->now + request->session->limits.unread_timeout_us + kib * CLOCK_SECOND;
+}
+
+/* A feed that nobody reads is one stream's trouble: the connection's others go on. Should the reset
+ * not get through either, it's the connection's. */
+static bool cut_feed(struct session *session, struct request *request)
+{
+    feed_give_up(request->feed);
+    nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, request->stream_id, NGHTTP2_CANCEL);
+    request->expires = session->now + session->limits.unread_timeout_us;
+    session->owner.wake(session->owner.owner);
+    return true;
+}
+
 /* What runs out of time: half a body is reset, and the rest of one that was answered already; a
  * request whose flow takes too long is answered 503
  * (the flow goes on). Half a header block keeps everything else of its connection from coming, an
  * answer that nobody reads keeps memory: false, they end the connection. */
 static bool expire_request(struct session *session, struct request *request)
 {
+    if (request->feed != NULL && request->feed->state != FEED_UNREAD && !request->sent)
+        return cut_feed(session, request);
     if (request->served && !request->answered) {
         request_answer_timeout(request);
         return true;
@@ -335,6 +355,9 @@ void session_drain(struct session *session, int64_t now)
         return;
     session->draining = true;
     session->drain_at = now + DRAIN_ROUND_TRIP_US;
+    for (struct request *request = session->requests; request != NULL; request = request->next)
+        if (request->feed != NULL)
+            feed_end(request->feed);
     nghttp2_submit_shutdown_notice(session->ng);
     nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, session_drain_ping);
     session->owner.wake(session->owner.owner);

@@ -39,5 +39,8 @@ void session_glitch(struct session *session, unsigned cost);
 /* A connection error: GOAWAY with this code, then the end. */
 void session_break(struct session *session, uint32_t code);
 void session_finish_drain(struct session *session);
+/* For what the request has unsent now. Set once and never put off: a peer that takes a byte now and
+ * then gets no more time by it. */
+int64_t session_unread_deadline(const struct request *request);
 
 #endif
