@@ -413,6 +413,9 @@ static void batch_ended(void *owner, struct lane *lane, struct batch *batch, enu
     case LANE_DURABLE:
         count_outcomes(queue, batch);
         measure_rate(queue, (int)batch->count);
+        if (queue->settings.changed != NULL)
+            queue->settings.changed(queue->settings.changed_owner, batch->writing.accounts,
+                                    batch->writing.account_count);
         batch_answer(batch);
         batch_free(batch);
         return;

@@ -90,6 +90,10 @@ struct posting_settings {
     unsigned stripe_first;      /* system accounts: lane i uses stripe stripe_first + i */
     const currency *currencies; /* system accounts exist for these; ended by 0 */
     int64_t answer_timeout_us;  /* a database silent for so long is lost; 0: 30 s */
+    /* Told of the accounts as a batch has left them, once it's durable and before its orders are
+     * answered. NULL: nobody wants to know. */
+    void (*changed)(void *owner, const struct account *accounts, size_t count);
+    void *changed_owner;
 };
 
 void posting_register_metrics(void);
