@@ -45,6 +45,7 @@ struct config {
     uint8_t cursor_key[32];
     int64_t connections_max, streams_max, header_timeout_s, body_timeout_s, request_timeout_s,
         unread_timeout_s, idle_timeout_s, handshake_timeout_s;
+    int64_t event_streams, event_streams_per_user, event_heartbeat_s, event_recheck_s;
     struct config_rate user, ip, sign_in_phone, sign_in_ip, sign_up_ip, lookup_user;
     int64_t sign_in_days;
     const char **currencies_text;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/event_hub.h"
 #include "api/service.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ void worker_register_metrics(void)
     posting_register_metrics();
     listener_register_metrics();
     service_register_metrics();
+    event_hub_register_metrics();
     rule_keeper_register_metrics();
 }
 
@@ -83,6 +85,16 @@ static struct gate_settings gate_settings_of(const struct config *c)
         .sign_in_ip = rate_of(&c->sign_in_ip),
         .lookup_user = rate_of(&c->lookup_user),
         .sign_up_ip = rate_of(&c->sign_up_ip),
+    };
+}
+
+static struct event_hub_settings event_settings_of(const struct config *c)
+{
+    return (struct event_hub_settings){
+        .streams_max = (int)c->event_streams,
+        .per_user = (int)c->event_streams_per_user,
+        .heartbeat_us = c->event_heartbeat_s * CLOCK_SECOND,
+        .recheck_us = c->event_recheck_s * CLOCK_SECOND,
     };
 }
 
@@ -113,7 +125,8 @@ static bool make_store(struct worker *w)
         .queue_max = 4096,
         .pipeline_max = 512, /* a burst of a few hundred is nothing to refuse */
     };
-    const struct posting_settings posting = {
+    const struct event_hub_settings events = event_settings_of(c);
+    struct posting_settings posting = {
         .conninfo = c->database,
         .lanes = (int)c->posting_lanes,
         .batch_max = (int)c->batch_max,
@@ -125,9 +138,13 @@ static bool make_store(struct worker *w)
     if (w->service.pool == NULL)
         return false;
     w->service.gate = gate_new(w->loop, w->service.pool, &gate);
+    w->service.events = event_hub_new(w->service.pool, w->service.gate, &events);
+    posting.changed = event_hub_changed;
+    posting.changed_owner = w->service.events;
     w->service.posting = posting_new(w->loop, &posting);
     w->service.offload = offload_new((int)c->password_threads, 64);
-    return w->service.gate != NULL && w->service.posting != NULL && w->service.offload != NULL;
+    return w->service.gate != NULL && w->service.events != NULL && w->service.posting != NULL &&
+           w->service.offload != NULL;
 }
 
 static void set_service(struct worker *w)
@@ -279,6 +296,7 @@ static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
     __atomic_store_n(&w->seat.word->heartbeat, clock_monotonic(), __ATOMIC_RELAXED);
     rule_keeper_poll(w->rules);
     count_dropped_lines(w);
+    event_hub_turn(w->service.events, clock_monotonic());
     if (!w->ready && !w->service.draining)
         look_whether_ready(w);
     if (w->service.draining && is_drained(w))
@@ -305,7 +323,9 @@ static void apply(struct worker *w)
 {
     const struct config *c = &w->config;
     const struct gate_settings gate = gate_settings_of(c);
+    const struct event_hub_settings events = event_settings_of(c);
     gate_set_rates(w->service.gate, &gate);
+    event_hub_set(w->service.events, &events);
     set_service(w);
     for (int i = 0; i < w->seat.count; i++) {
         int which = w->seat.sockets[i].listener;

@@ -24,6 +24,7 @@ const struct route service_routes[] = {
     {METHOD_POST, "/v1/wallets", create_wallet},
     {METHOD_GET, "/v1/wallets/{id}", wallet_calls_show},
     {METHOD_GET, "/v1/wallets/{id}/transactions", list_transactions},
+    {METHOD_GET, "/v1/wallets/{id}/events", wallet_events},
     {METHOD_POST, "/v1/transfers", create_transfer},
     {METHOD_POST, "/v1/deposits", create_deposit},
     {METHOD_GET, "/v1/transactions/{id}", show_transaction},

@@ -9,6 +9,7 @@
 #include "base/currency.h"
 #include "http/router.h"
 
+struct event_hub;
 struct gate;
 struct offload;
 struct pg_pool;
@@ -29,6 +30,7 @@ struct service {
     struct gate *gate;
     struct posting_queue *posting;
     struct offload *offload;
+    struct event_hub *events;
     struct service_settings settings;
     bool draining; /* readyz says no */
 };

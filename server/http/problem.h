@@ -74,6 +74,8 @@
     X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \
       "Wait as long as Retry-After says. RateLimit tells what is left before it comes to "         \
       "this.")                                                                                     \
+    X(TOO_MANY_STREAMS, too_many_streams, 429, "Too many event streams",                           \
+      "End another one of the user's event streams: so many may be open at once.")                 \
     X(HEADERS_TOO_LARGE, headers_too_large, 431, "The headers are over 16 KiB",                    \
       "Send fewer or shorter headers, path included.")                                             \
     X(INTERNAL, internal, 500, "Something went wrong on our side",                                 \

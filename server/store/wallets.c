@@ -54,6 +54,15 @@ static const struct pg_statement statement = {
     "order by p.version desc limit $11::integer) l on true "
     "where w.id = $1::uuid and w.owner = $2::uuid"};
 
+/* The same forwards: what an event stream has yet to tell. */
+static const struct pg_statement lines_after = {
+    "wallets_lines_after",
+    "select " WALLETS_TRANSACTION_COLUMNS
+    ", p.amount as change, p.version, p.posted_after, p.held_after "
+    "from (select * from postings where account = $1::uuid and version > $2::bigint "
+    "order by version limit $3::integer) p cross join lateral ("
+    "select * from transactions where id = p.transaction_id offset 0) t order by p.version"};
+
 static const struct pg_statement find_transaction = {
     "wallets_find_transaction",
     "select " WALLETS_PRICED_COLUMNS ", t.caller, f.owner, o.owner, "
@@ -67,7 +76,7 @@ static const struct pg_statement find_transaction = {
     "where t.id = $1::uuid"};
 
 const struct pg_statement *const wallets_statements[] = {
-    &list, &find, &create, &statement, &find_transaction, NULL};
+    &list, &find, &create, &statement, &lines_after, &find_transaction, NULL};
 
 #define SCANNED_WITH_FILTER 1000 /* lines a filter may look at for one page */
 #define POSTGRES_FIRST INT64_C(-210866803200000000)
@@ -161,14 +170,8 @@ static void note_scanned(struct wallets_question *q, int64_t version)
     q->scanned_to = oldest > 1 ? oldest : 0;
 }
 
-static void take_lines(struct wallets_question *q, const struct pg_rows *rows)
+static void take_lines(struct wallets_question *q, const struct pg_rows *rows, size_t count)
 {
-    size_t count = (size_t)pg_rows_count(rows);
-    q->wallet_count = count > 0; /* the wallet is the asker's */
-    if (count > 0)
-        note_scanned(q, pg_rows_int(rows, 0, 14));
-    if (count == 1 && pg_rows_is_null(rows, 0, 0))
-        count = 0; /* and has no lines */
     q->transactions = arena_array(q->arena, count, sizeof q->transactions[0]);
     if (q->transactions == NULL)
         q->outcome = PG_UNAVAILABLE;
@@ -184,13 +187,34 @@ static void take_lines(struct wallets_question *q, const struct pg_rows *rows)
     }
 }
 
+static void take_statement(struct wallets_question *q, const struct pg_rows *rows)
+{
+    size_t count = (size_t)pg_rows_count(rows);
+    q->wallet_count = count > 0; /* the wallet is the asker's */
+    if (count > 0)
+        note_scanned(q, pg_rows_int(rows, 0, 14));
+    if (count == 1 && pg_rows_is_null(rows, 0, 0))
+        count = 0; /* and has no lines */
+    take_lines(q, rows, count);
+}
+
 static void on_lines(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct wallets_question *q = owner;
     q->outcome = outcome;
     q->wallet_count = q->transaction_count = 0;
     if (outcome == PG_OK)
-        take_lines(q, rows);
+        take_statement(q, rows);
+    q->done(q);
+}
+
+static void on_lines_after(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct wallets_question *q = owner;
+    q->outcome = outcome;
+    q->wallet_count = q->transaction_count = 0;
+    if (outcome == PG_OK)
+        take_lines(q, rows, (size_t)pg_rows_count(rows));
     q->done(q);
 }
 
@@ -280,6 +304,18 @@ bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter
     q->scanned_most = has_filter(filter) ? SCANNED_WITH_FILTER : filter->limit + 1;
     pg_params_integer(&params, q->scanned_most);
     return pg_pool_ask(pool, &statement, &params, on_lines, q);
+}
+
+bool wallets_lines_after(struct pg_pool *pool, const struct uuid *wallet, int64_t after, int limit,
+                         struct wallets_question *q)
+{
+    struct pg_params params;
+    assert(after >= 0 && limit >= 1 && limit <= 100);
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, wallet);
+    pg_params_bigint(&params, after);
+    pg_params_integer(&params, limit);
+    return pg_pool_read(pool, &lines_after, &params, on_lines_after, q);
 }
 
 bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id,

@@ -81,6 +81,10 @@ bool wallets_find(struct pg_pool *pool, const struct uuid *id, const struct uuid
 /* The owner is checked in the same statement: wallet_count 0 means not found (or another's). */
 bool wallets_statement(struct pg_pool *pool, const struct wallets_filter *filter,
                        const struct uuid *owner, struct wallets_question *q);
+/* The lines behind version `after`, oldest first, at most `limit`. Whose wallet it is isn't looked
+ * at. A version is missing where its month was taken away. */
+bool wallets_lines_after(struct pg_pool *pool, const struct uuid *wallet, int64_t after, int limit,
+                         struct wallets_question *q);
 bool wallets_find_transaction(struct pg_pool *pool, const struct uuid *id,
                               struct wallets_question *q);
 #define WALLETS_PER_USER 20
