@@ -17,6 +17,8 @@ void create_wallet(void *owner, struct request *request);
 void wallet_calls_show(void *owner, struct request *request);
 void list_transactions(void *owner, struct request *request);
 void wallet_events(void *owner, struct request *request);
+void show_balance(void *owner, struct request *request);
+void show_statement(void *owner, struct request *request);
 void create_transfer(void *owner, struct request *request);
 void create_deposit(void *owner, struct request *request);
 void show_transaction(void *owner, struct request *request);

@@ -1,6 +1,7 @@
 /* GET /v1/wallets/{id}/transactions: the statement, newest first. */
 #include <stddef.h>
 
+#include "api/archived.h"
 #include "api/body.h"
 #include "api/endpoints.h"
 #include "api/paging.h"
@@ -8,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "ledger/money.h"
+#include "store/history.h"
 
 #define REFERENCE_MAX 64 /* characters: as in a transfer */
 
@@ -16,6 +18,7 @@ struct list_transactions {
     struct paging page;
     struct wallets_filter filter;
     struct wallets_question question;
+    struct history_question older; /* what isn't here any more */
 };
 
 static struct list_transactions *from_flow(struct flow *flow)
@@ -124,6 +127,32 @@ static enum flow_verdict ask_lines(struct flow *flow)
                                                   call_caller(&op->call), &op->question));
 }
 
+static void older_answered(struct history_question *question)
+{
+    struct list_transactions *op =
+        (struct list_transactions *)(void *)((char *)question -
+                                             offsetof(struct list_transactions, older));
+    call_resume(&op->call);
+}
+
+/* The last page: do lines begin with the first version, or is the rest in an archived month? */
+static enum flow_verdict ask_archive(struct flow *flow)
+{
+    struct list_transactions *op = from_flow(flow);
+    const struct wallets_question *question = &op->question;
+    size_t count = question->transaction_count;
+    const int64_t span[2] = {op->filter.from, op->filter.to};
+    int64_t before =
+        count > 0 ? question->transactions[count - 1].version : op->filter.before_version;
+    if (question->outcome != PG_OK || question->wallet_count == 0 || question->scanned_to > 0 ||
+        count > (size_t)op->page.limit || before == 1)
+        return FLOW_NEXT;
+    op->older.arena = &op->call.request->arena;
+    op->older.done = older_answered;
+    return call_wait(&op->call, history_seek_older(op->call.service->pool, &op->filter.wallet,
+                                                   before, span, &op->older));
+}
+
 static enum flow_verdict report(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
@@ -133,6 +162,11 @@ static enum flow_verdict report(struct flow *flow)
         return call_refuse_outcome(&op->call, question->outcome);
     if (question->wallet_count == 0)
         return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
+    if (op->older.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->older.outcome);
+    bool reaches_archive = op->older.archived[0] != '\0';
+    if (reaches_archive && question->transaction_count == 0)
+        return archived_refuse(&op->call, op->older.archived);
     size_t count = paging_count(&op->page, question->transaction_count);
     struct json_writer *writer = paging_begin(&op->call, &op->page);
     for (size_t i = 0; i < count; i++)
@@ -145,13 +179,20 @@ static enum flow_verdict report(struct flow *flow)
         last = cursor_position(question->scanned_to);
         found = (size_t)op->page.limit + 1;
     }
+    if (reaches_archive) /* the next page says so */
+        found = (size_t)op->page.limit + 1;
     paging_end(&op->call, &op->page, found, &last);
     return call_answer(&op->call, 200, &op->page.body);
 }
 
 static const struct flow_step steps[] = {
-    {"read_query", read_query}, {"ask_gate", call_ask_gate}, {"check_gate", call_check_user},
-    {"ask_lines", ask_lines},   {"report", report},          {NULL, NULL},
+    {"read_query", read_query},
+    {"ask_gate", call_ask_gate},
+    {"check_gate", call_check_user},
+    {"ask_lines", ask_lines},
+    {"ask_archive", ask_archive},
+    {"report", report},
+    {NULL, NULL},
 };
 
 void list_transactions(void *owner, struct request *request)

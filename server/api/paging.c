@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
+
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 100
 #define FILTERS_MAX 16
@@ -52,8 +54,8 @@ static void read_one(struct call *call, struct paging *page, const struct paging
                      const struct slice pair[2], uint32_t *seen)
 {
     size_t at = find(filters, pair[0]);
-    bool is_limit = slice_equals(pair[0], "limit");
-    bool is_after = slice_equals(pair[0], "after");
+    bool is_limit = page != NULL && slice_equals(pair[0], "limit");
+    bool is_after = page != NULL && slice_equals(pair[0], "after");
     bool is_filter = filters != NULL && filters[at].name != NULL;
     if (!is_limit && !is_after && !is_filter) {
         call_add_field(call, SLICE("?"), "unknown", "a parameter is not known here");
@@ -73,13 +75,24 @@ static void read_one(struct call *call, struct paging *page, const struct paging
         call_add_field(call, slice_of(pointer), "format", wrong);
 }
 
+bool paging_read_query(struct call *call, const struct paging_filter *filters)
+{
+    return paging_read(call, NULL, filters);
+}
+
+const char *paging_time(struct slice text, int64_t *unix_us)
+{
+    return clock_parse(text, unix_us) ? NULL : "must be a time like 2026-12-01T08:00:00Z";
+}
+
 bool paging_read(struct call *call, struct paging *page, const struct paging_filter *filters)
 {
     struct slice pair[2];
     uint32_t seen = 0;
     size_t at = 0;
     bool bad;
-    page->limit = LIMIT_DEFAULT;
+    if (page != NULL)
+        page->limit = LIMIT_DEFAULT;
     while (request_query_next(call->request, &at, &pair[0], &pair[1], &bad)) {
         if (bad)
             call_add_field(call, SLICE("?"), "format", "its percent-encoding is broken");

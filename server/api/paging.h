@@ -26,6 +26,9 @@ struct paging {
  * is checked against its list and scope. */
 bool paging_read(struct call *call, struct paging *page, const struct paging_filter *filters);
 
+/* The same for a call that is no list: neither limit nor after are known. */
+bool paging_read_query(struct call *call, const struct paging_filter *filters);
+
 /* Where the next page begins; NULL: this is the first. */
 const struct uuid *paging_before(const struct paging *page);
 
@@ -39,6 +42,9 @@ struct json_writer *paging_begin(struct call *call, struct paging *page);
 /* End it: `count` rows were read, `last` is the position of this page's last line. Then the body is
  * in page->body. */
 void paging_end(struct call *call, struct paging *page, size_t count, const struct uuid *last);
+
+/* A filter's time: NULL, or what it must be. */
+const char *paging_time(struct slice text, int64_t *unix_us);
 
 /* Digits that make a number in least..most. */
 bool paging_number(struct slice text, int64_t least, int64_t most, int64_t *out);

@@ -58,6 +58,12 @@ static void write_balance(struct json_writer *writer, const char *key, int64_t p
     json_write_object_end(writer);
 }
 
+void receipt_write_balance(struct json_writer *writer, currency which, int64_t posted, int64_t held)
+{
+    write_currency(writer, which);
+    write_balance(writer, "balance", posted, held);
+}
+
 /* Wallets have ids for clients; the system's own accounts are null. */
 static void write_party(struct json_writer *writer, const char *key, const struct uuid *account)
 {

@@ -38,6 +38,9 @@ void receipt_write_user(struct json_writer *writer, const struct user *user);
 /* Members that many have. */
 void receipt_write_id(struct json_writer *writer, const char *key, const char *prefix,
                       const struct uuid *id);
+/* "currency" and "balance". */
+void receipt_write_balance(struct json_writer *writer, currency which, int64_t posted,
+                           int64_t held);
 void receipt_write_time(struct json_writer *writer, const char *key, int64_t unix_us);
 
 #endif

@@ -25,6 +25,8 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/wallets/{id}", wallet_calls_show},
     {METHOD_GET, "/v1/wallets/{id}/transactions", list_transactions},
     {METHOD_GET, "/v1/wallets/{id}/events", wallet_events},
+    {METHOD_GET, "/v1/wallets/{id}/balance", show_balance},
+    {METHOD_GET, "/v1/wallets/{id}/statement", show_statement},
     {METHOD_POST, "/v1/transfers", create_transfer},
     {METHOD_POST, "/v1/deposits", create_deposit},
     {METHOD_GET, "/v1/transactions/{id}", show_transaction},
@@ -42,7 +44,7 @@ const struct route service_operator_routes[] = {
 
 /* Every status that leaves the server; a last place for one that doesn't, so that none is lost. */
 static const int statuses[] = {200, 201, 204, 304, 400, 401, 403, 404, 405,
-                               409, 413, 415, 422, 429, 431, 500, 503};
+                               409, 410, 413, 415, 422, 429, 431, 500, 503};
 #define STATUSES (sizeof statuses / sizeof statuses[0])
 
 static struct {

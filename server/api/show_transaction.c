@@ -1,13 +1,16 @@
 /* GET /v1/transactions/{id}: a receipt again, for its parties: each sees their own balance. */
 #include <stddef.h>
 
+#include "api/archived.h"
 #include "api/call.h"
 #include "api/endpoints.h"
 #include "api/receipt.h"
+#include "store/history.h"
 
 struct show_transaction {
     struct call call;
     struct wallets_question question;
+    struct history_question archive;
 };
 
 static struct show_transaction *from_flow(struct flow *flow)
@@ -37,6 +40,27 @@ static enum flow_verdict ask_transaction(struct flow *flow)
                      wallets_find_transaction(op->call.service->pool, &id, &op->question));
 }
 
+static void archive_answered(struct history_question *question)
+{
+    struct show_transaction *op =
+        (struct show_transaction *)(void *)((char *)question -
+                                            offsetof(struct show_transaction, archive));
+    call_resume(&op->call);
+}
+
+/* It isn't here: is its month? Any id of an archived month is answered so, booked or not. */
+static enum flow_verdict ask_archive(struct flow *flow)
+{
+    struct show_transaction *op = from_flow(flow);
+    struct uuid id = call_path_id(&op->call, 0, "tx_");
+    if (op->question.outcome != PG_OK || op->question.transaction_count > 0)
+        return FLOW_NEXT;
+    op->archive.arena = &op->call.request->arena;
+    op->archive.done = archive_answered;
+    return call_wait(&op->call,
+                     history_seek_transaction(op->call.service->pool, &id, &op->archive));
+}
+
 /* Whose is it? A partner sees what it asked for itself, without anybody's balance. */
 static bool may_see(const struct show_transaction *op, const struct wallets_transaction *t,
                     enum receipt_side *side)
@@ -59,6 +83,10 @@ static enum flow_verdict report(struct flow *flow)
     struct bytes body;
     if (op->question.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->question.outcome);
+    if (op->archive.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->archive.outcome);
+    if (op->archive.archived[0] != '\0')
+        return archived_refuse(&op->call, op->archive.archived);
     if (op->question.transaction_count == 0 || !may_see(op, op->question.transactions, &side))
         return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
     bytes_init(&body, &op->call.request->arena);
@@ -70,6 +98,7 @@ static const struct flow_step steps[] = {
     {"ask_gate", call_ask_gate},
     {"check_gate", call_check_caller},
     {"ask_transaction", ask_transaction},
+    {"ask_archive", ask_archive},
     {"report", report},
     {NULL, NULL},
 };

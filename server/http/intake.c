@@ -138,6 +138,7 @@ static const struct {
     {NAMED("idempotency-key"), offsetof(struct request, idempotency_key), true},
     {NAMED("last-event-id"), offsetof(struct request, last_event_id), false},
     {NAMED("moolah-version"), offsetof(struct request, moolah_version), false},
+    {NAMED("accept"), offsetof(struct request, accept), false},
     {NAMED("user-agent"), offsetof(struct request, user_agent), false},
 };
 

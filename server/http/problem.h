@@ -50,6 +50,9 @@
       "there.")                                                                                    \
     X(PHONE_TAKEN, phone_taken, 409, "This phone number cannot be registered",                     \
       "Sign in instead, or use another phone number.")                                             \
+    X(ARCHIVED, archived, 410, "That month is archived",                                           \
+      "Ask the operators for it: `month` and `archive` say what to ask for. Later months and "     \
+      "balances are here.")                                                                        \
     X(BODY_TOO_LARGE, body_too_large, 413, "The body is over 64 KiB",                              \
       "Send less: no call needs more than 64 KiB.")                                                \
     X(UNSUPPORTED_MEDIA_TYPE, unsupported_media_type, 415, "The body must be application/json",    \

@@ -68,6 +68,7 @@ struct request {
     struct slice last_event_id;
     struct slice moolah_version;
     struct slice user_agent;
+    struct slice accept;
     bool has_client_certificate; /* verified, on the operators' listener */
     struct bytes body;           /* at most 64 KiB */
 

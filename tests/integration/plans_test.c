@@ -354,6 +354,14 @@ static const struct question {
      "(p_shop(), p_shop_owner(), 9223372036854775807, 7::smallint, '-infinity', 'infinity', 0, "
      "9223372036854775807, null, null, 21, 100)",
      550},
+    /* a balance months ago, of one with thousands of lines since: those are stepped over inside the
+     * index, and later months aren't opened */
+    {"history_as_of", "(p_shop(), p_shop_owner(), p_past(), now() - interval '2 months')", 150},
+    {"history_as_of", "(p_wallet(), p_owner(), p_past(), now() - interval '2 months')", 150},
+    {"history_lines", "(p_shop(), 100, 200, 50)", 300},
+    {"history_seek_version", "(p_shop(), 100)", 8},
+    {"history_seek_older", "(p_shop(), 100, p_past(), p_coming())", 8},
+    {"history_seek_transaction", "(p_past())", 8},
     {"lock_accounts", "(p_batch())", 512},
     {"read_keys", "(array_fill('x'::text, array[64]), p_batch())", 256},
     {"update_accounts",
@@ -390,6 +398,8 @@ static void check_questions(void)
 static const char names[] =
     "create function p_coming() returns uuid language sql as $$ select uuid_floor(date_trunc("
     "'month', now()) + interval '1 month 1 day') $$; "
+    "create function p_past() returns uuid language sql as $$ select uuid_floor(now() - interval "
+    "'2 months') $$; "
     "create function p_owner() returns uuid language sql as $$ select owner from wallets "
     "order by id desc offset 20 limit 1 $$; "
     "create function p_wallet() returns uuid language sql as $$ select coalesce(max(id::text), "
