@@ -21,6 +21,7 @@
 #include "rule_keeper.h"
 #include "scripting/bundle.h"
 #include "store/probe.h"
+#include "store/revisions.h"
 #include "version.h"
 #include "worker.h"
 
@@ -234,9 +235,9 @@ static int serve(struct startup *startup, char **argv)
         .may_reload = may_reload,
         .ready = ready,
     };
-    if (!metrics_start((int)c->workers + 1) || !rule_keeper_start(c->rules) ||
+    if (!metrics_start((int)c->workers + 1) || !rule_keeper_start(c->rules) || !revisions_start() ||
         !offload_share_turns(spare_cores())) {
-        complain_aloud("no shared memory for metrics, rules and turns");
+        complain_aloud("no shared memory for metrics, rules, revisions and turns");
         return 1;
     }
     register_metrics();

@@ -20,9 +20,11 @@
 #include "ops/supervisor.h"
 #include "posting/posting.h"
 #include "rule_keeper.h"
+#include "store/cache.h"
 #include "store/gate.h"
 #include "store/pg_pool.h"
 #include "store/pool_statements.h"
+#include "store/presence.h"
 #include "store/upkeep.h"
 
 #define POOL_STATEMENTS_MAX 64
@@ -47,6 +49,8 @@ struct worker {
     bool is_open;                           /* the public ones are there */
     int64_t open_at;                        /* at the latest: with 503 for an answer */
     const struct pg_statement *statements[POOL_STATEMENTS_MAX];
+    char pool_setup[PRESENCE_SETUP_MAX];
+    struct presence *presence;
     ev_io offload;
     ev_prepare log;
     ev_timer beat;  /* heartbeat, rules, draining */
@@ -62,6 +66,7 @@ void worker_register_metrics(void)
                                      "Log lines lost because their reader stood still");
     pg_pool_register_metrics();
     gate_register_metrics();
+    cache_register_metrics();
     posting_register_metrics();
     listener_register_metrics();
     service_register_metrics();
@@ -109,22 +114,43 @@ static void gather_statements(struct worker *w)
         }
 }
 
-static bool make_store(struct worker *w)
+static bool make_pool(struct worker *w)
 {
     const struct config *c = &w->config;
-    const struct gate_settings gate = gate_settings_of(c);
     gather_statements(w);
+    presence_setup(pool_statements_setup, w->pool_setup);
     const struct pg_pool_settings pool = {
         .connection = {.conninfo = c->database,
                        .application_name = "moolahd",
                        .statements = w->statements,
-                       .setup = pool_statements_setup,
+                       .setup = w->pool_setup,
                        .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
                        .answer_timeout_us = INT64_C(10) * CLOCK_SECOND},
         .connections = (int)c->pool_connections,
         .queue_max = 4096,
         .pipeline_max = 512, /* a burst of a few hundred is nothing to refuse */
     };
+    w->service.pool = pg_pool_new(w->loop, &pool);
+    return w->service.pool != NULL;
+}
+
+static bool make_cache(struct worker *w)
+{
+    const struct gate_settings gate = gate_settings_of(&w->config);
+    w->service.gate = gate_new(w->loop, w->service.pool, &gate);
+    w->presence = presence_new(w->loop, w->service.pool);
+    if (w->service.gate == NULL || w->presence == NULL)
+        return false;
+    const struct cache_settings cache = {w->service.pool, gate_redis(w->service.gate), w->presence};
+    w->service.cache = cache_new(&cache);
+    return w->service.cache != NULL;
+}
+
+static bool make_store(struct worker *w)
+{
+    const struct config *c = &w->config;
+    if (!make_pool(w) || !make_cache(w))
+        return false;
     const struct event_hub_settings events = event_settings_of(c);
     struct posting_settings posting = {
         .conninfo = c->database,
@@ -133,18 +159,14 @@ static bool make_store(struct worker *w)
         .queue_max = (int)c->queue_max,
         .stripe_first = (unsigned)(c->stripe_first + w->seat.slot * c->posting_lanes),
         .currencies = c->currencies,
+        .cache = w->service.cache,
     };
-    w->service.pool = pg_pool_new(w->loop, &pool);
-    if (w->service.pool == NULL)
-        return false;
-    w->service.gate = gate_new(w->loop, w->service.pool, &gate);
     w->service.events = event_hub_new(w->service.pool, w->service.gate, &events);
     posting.changed = event_hub_changed;
     posting.changed_owner = w->service.events;
     w->service.posting = posting_new(w->loop, &posting);
     w->service.offload = offload_new((int)c->password_threads, 64);
-    return w->service.gate != NULL && w->service.events != NULL && w->service.posting != NULL &&
-           w->service.offload != NULL;
+    return w->service.events != NULL && w->service.posting != NULL && w->service.offload != NULL;
 }
 
 static void set_service(struct worker *w)

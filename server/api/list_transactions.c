@@ -3,6 +3,7 @@
 
 #include "api/archived.h"
 #include "api/body.h"
+#include "api/cached.h"
 #include "api/endpoints.h"
 #include "api/paging.h"
 #include "api/receipt.h"
@@ -14,24 +15,15 @@
 #define REFERENCE_MAX 64 /* characters: as in a transfer */
 
 struct list_transactions {
-    struct call call;
+    struct cached cached; /* the first page, if nothing is filtered */
     struct paging page;
     struct wallets_filter filter;
-    struct wallets_question question;
     struct history_question older; /* what isn't here any more */
 };
 
 static struct list_transactions *from_flow(struct flow *flow)
 {
     return (struct list_transactions *)(void *)call_of(flow);
-}
-
-static void answered(struct wallets_question *question)
-{
-    struct list_transactions *op =
-        (struct list_transactions *)(void *)((char *)question -
-                                             offsetof(struct list_transactions, question));
-    call_resume(&op->call);
 }
 
 static struct wallets_filter *filter_of(struct call *call)
@@ -100,7 +92,7 @@ static enum flow_verdict read_query(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
     op->filter = (struct wallets_filter){
-        .wallet = call_path_id(&op->call, 0, "wal_"),
+        .wallet = call_path_id(&op->cached.call, 0, "wal_"),
         .before_version = INT64_MAX,
         .from = INT64_MIN,
         .to = INT64_MAX,
@@ -108,7 +100,7 @@ static enum flow_verdict read_query(struct flow *flow)
     };
     op->page.after.list = CURSOR_STATEMENT;
     op->page.after.scope = op->filter.wallet; /* whose owner is the caller, or there is no answer */
-    if (!paging_read(&op->call, &op->page, filters))
+    if (!paging_read(&op->cached.call, &op->page, filters))
         return FLOW_DONE;
     op->filter.limit = op->page.limit;
     if (op->page.has_after)
@@ -116,15 +108,29 @@ static enum flow_verdict read_query(struct flow *flow)
     return FLOW_NEXT;
 }
 
+static bool is_first_page(const struct list_transactions *op)
+{
+    return op->cached.call.request->query.length == 0 ||
+           slice_equals(op->cached.call.request->query, "limit=20");
+}
+
+static enum flow_verdict ask_gate(struct flow *flow)
+{
+    static const struct uuid none;
+    struct list_transactions *op = from_flow(flow);
+    return cached_ask_gate(&op->cached, CACHE_PAGE, is_first_page(op) ? &op->filter.wallet : &none);
+}
+
 static enum flow_verdict ask_lines(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
+    struct call *call = &op->cached.call;
     if (uuid_is_nil(&op->filter.wallet))
-        return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
-    op->question.arena = &op->call.request->arena;
-    op->question.done = answered;
-    return call_wait(&op->call, wallets_statement(op->call.service->pool, &op->filter,
-                                                  call_caller(&op->call), &op->question));
+        return call_refuse(call, PROBLEM_WALLET_NOT_FOUND, NULL);
+    if (is_first_page(op))
+        return cached_ask(&op->cached);
+    return call_wait(call, wallets_statement(call->service->pool, &op->filter, call_caller(call),
+                                             cached_question(&op->cached)));
 }
 
 static void older_answered(struct history_question *question)
@@ -132,14 +138,14 @@ static void older_answered(struct history_question *question)
     struct list_transactions *op =
         (struct list_transactions *)(void *)((char *)question -
                                              offsetof(struct list_transactions, older));
-    call_resume(&op->call);
+    call_resume(&op->cached.call);
 }
 
 /* The last page: do lines begin with the first version, or is the rest in an archived month? */
 static enum flow_verdict ask_archive(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
-    const struct wallets_question *question = &op->question;
+    const struct wallets_question *question = &op->cached.question;
     size_t count = question->transaction_count;
     const int64_t span[2] = {op->filter.from, op->filter.to};
     int64_t before =
@@ -147,28 +153,29 @@ static enum flow_verdict ask_archive(struct flow *flow)
     if (question->outcome != PG_OK || question->wallet_count == 0 || question->scanned_to > 0 ||
         count > (size_t)op->page.limit || before == 1)
         return FLOW_NEXT;
-    op->older.arena = &op->call.request->arena;
+    op->older.arena = &op->cached.call.request->arena;
     op->older.done = older_answered;
-    return call_wait(&op->call, history_seek_older(op->call.service->pool, &op->filter.wallet,
-                                                   before, span, &op->older));
+    return call_wait(&op->cached.call,
+                     history_seek_older(op->cached.call.service->pool, &op->filter.wallet, before,
+                                        span, &op->older));
 }
 
 static enum flow_verdict report(struct flow *flow)
 {
     struct list_transactions *op = from_flow(flow);
-    const struct wallets_question *question = &op->question;
+    const struct wallets_question *question = &op->cached.question;
     struct uuid last = {{0}};
     if (question->outcome != PG_OK)
-        return call_refuse_outcome(&op->call, question->outcome);
+        return call_refuse_outcome(&op->cached.call, question->outcome);
     if (question->wallet_count == 0)
-        return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
+        return call_refuse(&op->cached.call, PROBLEM_WALLET_NOT_FOUND, NULL);
     if (op->older.outcome != PG_OK)
-        return call_refuse_outcome(&op->call, op->older.outcome);
+        return call_refuse_outcome(&op->cached.call, op->older.outcome);
     bool reaches_archive = op->older.archived[0] != '\0';
     if (reaches_archive && question->transaction_count == 0)
-        return archived_refuse(&op->call, op->older.archived);
+        return archived_refuse(&op->cached.call, op->older.archived);
     size_t count = paging_count(&op->page, question->transaction_count);
-    struct json_writer *writer = paging_begin(&op->call, &op->page);
+    struct json_writer *writer = paging_begin(&op->cached.call, &op->page);
     for (size_t i = 0; i < count; i++)
         receipt_write_line(writer, &question->transactions[i]);
     size_t found = question->transaction_count;
@@ -181,13 +188,14 @@ static enum flow_verdict report(struct flow *flow)
     }
     if (reaches_archive) /* the next page says so */
         found = (size_t)op->page.limit + 1;
-    paging_end(&op->call, &op->page, found, &last);
-    return call_answer(&op->call, 200, &op->page.body);
+    paging_end(&op->cached.call, &op->page, found, &last);
+    return call_answer(&op->cached.call, 200, &op->page.body);
 }
 
 static const struct flow_step steps[] = {
     {"read_query", read_query},
-    {"ask_gate", call_ask_gate},
+    {"ask_gate", ask_gate},
+    {"await_copy", cached_await_copy},
     {"check_gate", call_check_user},
     {"ask_lines", ask_lines},
     {"ask_archive", ask_archive},

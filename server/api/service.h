@@ -9,6 +9,7 @@
 #include "base/currency.h"
 #include "http/router.h"
 
+struct cache;
 struct event_hub;
 struct gate;
 struct offload;
@@ -28,6 +29,7 @@ struct service_settings {
 struct service {
     struct pg_pool *pool;
     struct gate *gate;
+    struct cache *cache;
     struct posting_queue *posting;
     struct offload *offload;
     struct event_hub *events;

@@ -1,6 +1,7 @@
 /* GET /v1/wallets and GET /v1/wallets/{id}: the caller's wallets, newest first. */
 #include <stddef.h>
 
+#include "api/cached.h"
 #include "api/endpoints.h"
 #include "api/paging.h"
 #include "api/receipt.h"
@@ -62,22 +63,26 @@ static enum flow_verdict report_list(struct flow *flow)
     return call_answer_tagged(&op->call, &op->page.body);
 }
 
+static enum flow_verdict ask_gate(struct flow *flow)
+{
+    struct cached *op = cached_of(flow);
+    struct uuid id = call_path_id(&op->call, 0, "wal_");
+    return cached_ask_gate(op, CACHE_BALANCE, &id);
+}
+
 static enum flow_verdict ask_one(struct flow *flow)
 {
-    struct wallet_call *op = from_flow(flow);
-    struct uuid id = call_path_id(&op->call, 0, "wal_");
+    struct cached *op = cached_of(flow);
     if (!call_expect_no_query(&op->call))
         return FLOW_DONE;
-    if (uuid_is_nil(&id))
+    if (uuid_is_nil(&op->read.wallet))
         return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
-    prepare(op);
-    return wait_for(
-        op, wallets_find(op->call.service->pool, &id, call_caller(&op->call), &op->question));
+    return cached_ask(op);
 }
 
 static enum flow_verdict report_one(struct flow *flow)
 {
-    struct wallet_call *op = from_flow(flow);
+    struct cached *op = cached_of(flow);
     struct bytes body;
     struct json_writer writer;
     if (op->question.outcome != PG_OK)
@@ -99,11 +104,8 @@ static const struct flow_step list_steps[] = {
 };
 
 static const struct flow_step show_steps[] = {
-    {"ask_gate", call_ask_gate},
-    {"check_gate", call_check_user},
-    {"ask_one", ask_one},
-    {"report_one", report_one},
-    {NULL, NULL},
+    {"ask_gate", ask_gate}, {"await_copy", cached_await_copy}, {"check_gate", call_check_user},
+    {"ask_one", ask_one},   {"report_one", report_one},        {NULL, NULL},
 };
 
 void wallet_calls_list(void *owner, struct request *request)
@@ -113,5 +115,5 @@ void wallet_calls_list(void *owner, struct request *request)
 
 void wallet_calls_show(void *owner, struct request *request)
 {
-    call_start(owner, request, sizeof(struct wallet_call), show_steps);
+    call_start(owner, request, sizeof(struct cached), show_steps);
 }

@@ -69,6 +69,11 @@ void crypto_hmac_sha256(struct slice key, struct slice text, uint8_t mac[CRYPTO_
     memory_wipe(&state, sizeof state);
 }
 
+void crypto_short_mac(const uint8_t key[16], struct slice text, uint8_t mac[CRYPTO_SHORT_MAC_SIZE])
+{
+    crypto_shorthash_siphashx24(mac, (const uint8_t *)text.at, text.length, key);
+}
+
 bool crypto_equal(const void *a, const void *b, size_t length)
 {
     return length == 0 || sodium_memcmp(a, b, length) == 0;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "posting/batch_changes.h"
 #include "posting/order.h"
 
 struct batch *batch_new(struct posting_order *const *orders, size_t count)
@@ -24,6 +25,7 @@ struct batch *batch_new(struct posting_order *const *orders, size_t count)
 
 void batch_free(struct batch *batch)
 {
+    batch_changes_drop(batch);
     arena_release(&batch->arena);
     memory_free(batch->orders);
     memory_free(batch);

@@ -10,6 +10,7 @@
 #include "posting/posting.h"
 #include "store/ledger_rows.h"
 
+struct batch_changes;
 struct bundle;
 
 /* What becomes of one order. */
@@ -41,6 +42,8 @@ struct batch {
     size_t remembered_count;
 
     struct ledger_rows_writing writing; /* what batch_decide wants written; no keys: nothing */
+
+    struct batch_changes *changes; /* wallets in doubt, newest submission first */
 };
 
 /* What a decision needs beside the rows. */

@@ -8,8 +8,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "posting/batch_changes.h"
 #include "store/pg_connection.h"
 #include "store/pg_rows.h"
+#include "store/presence.h"
 
 struct lane {
     struct pg_connection *connection;
@@ -18,6 +20,7 @@ struct lane {
     enum lane_state state;
     struct batch *batch; /* in flight, or NULL */
     char sqlstate[6];    /* of the error that failed it */
+    char setup[PRESENCE_SETUP_MAX];
     bool unpartitioned;  /* it failed because its month has no partitions */
     int syncs;           /* on their way: each flight has one, the state is about the last */
     int64_t phase_began; /* monotonic us */
@@ -117,7 +120,7 @@ static void decide(struct lane *lane)
     };
     observe_phase(lane, metrics.read);
     lane->phase_began = terms.monotonic;
-    if (batch_decide(batch, &terms)) {
+    if (batch_decide(batch, &terms) && batch_changes_begin(batch)) {
         observe_phase(lane, metrics.decide);
         send_write(lane);
         return;
@@ -258,7 +261,7 @@ struct lane *lane_new(struct ev_loop *loop, const struct lane_settings *settings
         .conninfo = settings->conninfo,
         .application_name = "moolahd posting",
         .statements = ledger_rows_statements,
-        .setup = ledger_rows_setup,
+        .setup = lane == NULL ? NULL : lane->setup,
         .connect_timeout_us = INT64_C(5) * CLOCK_SECOND,
         .answer_timeout_us = settings->answer_timeout_us == 0 ? INT64_C(30) * CLOCK_SECOND
                                                               : settings->answer_timeout_us,
@@ -271,6 +274,7 @@ struct lane *lane_new(struct ev_loop *loop, const struct lane_settings *settings
                                                   .lost = lost};
     if (lane == NULL)
         return NULL;
+    presence_setup(ledger_rows_setup, lane->setup);
     lane->settings = *settings;
     lane->owner = *owner;
     lane->state = LANE_DOWN;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/metrics.h"
 #include "posting/batch.h"
+#include "posting/batch_changes.h"
 #include "posting/lane.h"
 #include "scripting/bundle.h"
 
@@ -343,6 +344,8 @@ static void halve(struct posting_queue *queue, struct batch *batch)
     }
     front->resubmitted = batch->resubmitted;
     back->resubmitted = batch->resubmitted;
+    back->changes = batch->changes; /* in doubt until its end; the front's, too, no harm */
+    batch->changes = NULL;
     submit_again(queue, front);
     submit_again(queue, back);
     metrics_add(metrics.halved, 1);
@@ -413,6 +416,7 @@ static void batch_ended(void *owner, struct lane *lane, struct batch *batch, enu
     case LANE_DURABLE:
         count_outcomes(queue, batch);
         measure_rate(queue, (int)batch->count);
+        batch_changes_end(batch, queue->settings.cache);
         if (queue->settings.changed != NULL)
             queue->settings.changed(queue->settings.changed_owner, batch->writing.accounts,
                                     batch->writing.account_count);
@@ -424,6 +428,7 @@ static void batch_ended(void *owner, struct lane *lane, struct batch *batch, enu
         return;
     case LANE_UNKNOWN:
         batch->resubmitted = true;
+        batch_changes_keep(batch);
         submit_again(queue, batch);
         return;
     }

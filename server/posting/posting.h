@@ -19,6 +19,7 @@
 #include "scripting/fee.h"
 
 struct bundle;
+struct cache;
 struct ev_loop;
 struct posting_order;
 struct posting_queue;
@@ -89,6 +90,7 @@ struct posting_settings {
     int queue_max;              /* waiting orders; past it submit says no */
     unsigned stripe_first;      /* system accounts: lane i uses stripe stripe_first + i */
     const currency *currencies; /* system accounts exist for these; ended by 0 */
+    struct cache *cache;        /* is offered what changed; NULL: none */
     int64_t answer_timeout_us;  /* a database silent for so long is lost; 0: 30 s */
     /* Told of the accounts as a batch has left them, once it's durable and before its orders are
      * answered. NULL: nobody wants to know. */

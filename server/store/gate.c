@@ -443,16 +443,6 @@ static void on_batch_reply(void *owner, const struct redisReply *reply)
     }
 }
 
-/* A word in Redis' protocol: $<length>, then the bytes. */
-static void add_word(struct bytes *out, const void *word, size_t length)
-{
-    bytes_add_char(out, '$');
-    bytes_add_uint(out, length);
-    bytes_add(out, "\r\n", 2);
-    bytes_add(out, word, length);
-    bytes_add(out, "\r\n", 2);
-}
-
 static void write_token_key(const struct uuid *caller, const uint8_t token_hash[32],
                             struct bytes *key)
 {
@@ -469,13 +459,13 @@ static void add_keys(const struct gate_question *question, const struct gate_rat
     struct bytes key = {.at = space, .capacity = sizeof space - 1, .limit = sizeof space - 1};
     if (question->kind != GATE_NOBODY)
         write_token_key(&question->answer.caller_id, question->token_hash, &key);
-    add_word(out, key.at, key.length);
+    redis_add_word(out, key.at, key.length);
     for (int i = 0; i < LIMITS; i++) {
         bytes_clear(&key);
         if (rates[i] != NULL)
             write_limit_key(question, i, &key);
         assert(!key.failed);
-        add_word(out, key.at, key.length);
+        redis_add_word(out, key.at, key.length);
     }
 }
 
@@ -492,7 +482,7 @@ static void add_argument(const struct gate_question *question,
     if (question->has_value)
         bytes_add(&all, question->value, VALUE_SIZE);
     assert(!all.failed);
-    add_word(out, all.at, all.length);
+    redis_add_word(out, all.at, all.length);
 }
 
 static void write_call(struct batch *batch)
@@ -506,9 +496,9 @@ static void write_call(struct batch *batch)
     bytes_add_uint(&batch->command, 3 + keys + (uint64_t)batch->count);
     bytes_add_text(&batch->command, "\r\n");
     bytes_add_uint(&count, keys);
-    add_word(&batch->command, "FCALL", 5);
-    add_word(&batch->command, GATE_FUNCTION_NAME, sizeof GATE_FUNCTION_NAME - 1);
-    add_word(&batch->command, count.at, count.length);
+    redis_add_word(&batch->command, "FCALL", 5);
+    redis_add_word(&batch->command, GATE_FUNCTION_NAME, sizeof GATE_FUNCTION_NAME - 1);
+    redis_add_word(&batch->command, count.at, count.length);
     bytes_add_slice(&batch->command, bytes_view(&batch->keys));
     bytes_add_slice(&batch->command, bytes_view(&batch->arguments));
 }
@@ -638,6 +628,11 @@ bool gate_revoke(struct gate *gate, const struct uuid *caller, const uint8_t tok
         return true;
     memory_free(revocation);
     return false;
+}
+
+struct redis *gate_redis(struct gate *gate)
+{
+    return gate->redis;
 }
 
 bool gate_breaker_is_open(const struct gate *gate)

@@ -22,6 +22,7 @@ struct ev_loop;
 struct gate;
 struct pg_pool;
 struct pg_statement;
+struct redis;
 
 enum gate_caller { GATE_NOBODY, GATE_USER, GATE_PARTNER };
 
@@ -113,6 +114,10 @@ extern const struct pg_statement
     *const gate_statements[]; /* ended by NULL: for the pool's connections */
 
 bool gate_breaker_is_open(const struct gate *gate);
+
+/* Its connection, for who asks in the same flight: what is asked of it after gate_ask, in the same
+ * turn, is answered before the question is. */
+struct redis *gate_redis(struct gate *gate);
 
 /* Tokens: "mlt_" (users) or "mlk_" (partners' keys) + base64url of 16 bytes id + 32 random bytes.
  * Only the SHA-256 of the whole text is stored. */

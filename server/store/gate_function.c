@@ -1,5 +1,7 @@
 #include "store/gate_function.h"
 
+#include "store/cache_function.h"
+
 /* Several questions at once, in their order; what one is charged counts for the next. KEYS, four
  * per question: token or "", limits (user or "", ip or "", extra or ""). ARGV, one per question:
  * interval and tolerance in microseconds of each limit, then the lifetime in ms of the token's
@@ -61,4 +63,4 @@ const char gate_function_source[] =
     "  end\n"
     "  return table.concat(answers)\n"
     "end\n"
-    "redis.register_function('" GATE_FUNCTION_NAME "', gate)\n";
+    "redis.register_function('" GATE_FUNCTION_NAME "', gate)\n" CACHE_FUNCTIONS;

@@ -4,7 +4,7 @@
 #ifndef STORE_GATE_FUNCTION_H
 #define STORE_GATE_FUNCTION_H
 
-#define GATE_FUNCTION_NAME "moolah_gate_2"
+#define GATE_FUNCTION_NAME "moolah_gate_3"
 
 extern const char gate_function_source[];
 

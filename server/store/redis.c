@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -396,6 +397,15 @@ bool redis_ask_written(struct redis *redis, struct slice command, redis_answer *
     return asked != NULL && note_asked(redis, asked,
                                        redisAsyncFormattedCommand(redis->context, on_answer, asked,
                                                                   command.at, command.length));
+}
+
+void redis_add_word(struct bytes *command, const void *word, size_t length)
+{
+    bytes_add_char(command, '$');
+    bytes_add_uint(command, length);
+    bytes_add(command, "\r\n", 2);
+    bytes_add(command, word, length);
+    bytes_add(command, "\r\n", 2);
 }
 
 void redis_set_timeout(struct redis *redis, int64_t timeout_us)

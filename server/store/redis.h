@@ -13,6 +13,7 @@
 
 #include "base/slice.h"
 
+struct bytes;
 struct ev_loop;
 struct redis;
 struct redisReply;
@@ -45,9 +46,12 @@ bool redis_ask(struct redis *redis, const struct redis_command *command, redis_a
 /* Slower than that from now on: the breaker opens. */
 void redis_set_timeout(struct redis *redis, int64_t timeout_us);
 
-/* The same for a command that is written already, in Redis' protocol. */
+/* The same for a command that is written already, in Redis' protocol: "*<words>\r\n", then each by
+ * redis_add_word. */
 bool redis_ask_written(struct redis *redis, struct slice command, redis_answer *answer,
                        void *owner);
+
+void redis_add_word(struct bytes *command, const void *word, size_t length);
 
 bool redis_is_up(const struct redis *redis); /* the breaker is closed */
 
