@@ -132,7 +132,11 @@ static void table_figures(struct page *page)
 
 static void write_figures(struct page *page)
 {
-    section(page, "Figures against their targets", NULL);
+    section(
+        page, "Figures against their targets",
+        "fee_rule_share is counted, not timed: the fee rule's instructions (callgrind) as a part "
+        "of those of a transfer's counted pieces. chaos_recovery_... is the longest time without "
+        "a success after that fault.");
     grid(page);
     chart_figures(page);
     bytes_add_text(page->out, "<div>\n");

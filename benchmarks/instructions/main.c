@@ -12,8 +12,8 @@
 #include "benchmarks/instructions/pieces.h"
 #include "posting/posting.h"
 
-static const struct piece *const pieces[] = {&parse_piece,  &gate_piece,   &decide_piece,
-                                             &encode_piece, &answer_piece, NULL};
+static const struct piece *const pieces[] = {
+    &parse_piece, &gate_piece, &decide_piece, &price_piece, &encode_piece, &answer_piece, NULL};
 
 const struct inet pieces_client = {
     .bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}, /* 192.0.2.7 */

@@ -32,6 +32,7 @@ struct piece {
 extern const struct piece parse_piece;  /* parse and route a transfer */
 extern const struct piece gate_piece;   /* a reply of the gate's */
 extern const struct piece decide_piece; /* decide a batch with the fee rule */
+extern const struct piece price_piece;  /* the fee rule alone */
 extern const struct piece encode_piece; /* encode the batch */
 extern const struct piece answer_piece; /* write a response */
 

@@ -99,31 +99,43 @@ static void test_payments_without_sign_ins_are_those_at_the_same_rate(void **sta
                 2);
 }
 
-#define CPU(name, us) \
-    "{\"name\":\"" name "\",\"audit\":\"passed\",\"cpu_us_per_request\":{\"moolahd\":" us "}}"
+#define COUNTS                                                                 \
+    "\"instructions_parse_and_route\":600,\"instructions_gate_reply\":100,"    \
+    "\"instructions_decide_batch\":12800,\"instructions_encode_batch\":12800," \
+    "\"instructions_write_response\":100"
 
-/* A machine that gets slower by the same each time takes no side. */
-static void test_the_rule_is_measured_there_and_back(void **state)
+static void test_the_rule_is_counted_in_instructions(void **state)
 {
     (void)state;
-    assert_near(figure("fee_rule_cpu_share",
-                       CPU("rule_on", "20") "," CPU("rule_off", "21") "," CPU(
-                           "rule_off_2", "22") "," CPU("rule_on_2", "23"),
-                       ""),
-                0);
-    assert_near(figure("fee_rule_cpu_share",
-                       CPU("rule_on", "20") "," CPU("rule_off", "19") "," CPU(
-                           "rule_off_2", "19") "," CPU("rule_on_2", "20"),
-                       ""),
-                5);
+    assert_near(figure("fee_rule_share", "", COUNTS ",\"instructions_fee_rule\":20"), 2);
+    assert_true(isnan(figure("fee_rule_share", "", COUNTS)));
+    assert_true(isnan(figure("fee_rule_share", "", "\"instructions_fee_rule\":20")));
+}
+
+#define CHAOS(audit, second)                                           \
+    "{\"name\":\"chaos\",\"audit\":\"" audit "\",\"faults\":["         \
+    "{\"what\":\"worker -9\",\"first_success\":0.1,\"silence\":0.25}," \
+    "{\"what\":\"Redis -9\",\"first_success\":0.1,\"silence\":9},"     \
+    "{\"what\":\"worker -9\"," second "\"silence\":0.75}]}"
+#define HEALED CHAOS("passed", "\"first_success\":0.5,")
+
+/* The worst of each kind; none when one was never recovered from. */
+static void test_how_long_faults_were_felt(void **state)
+{
+    (void)state;
+    assert_near(figure("chaos_recovery_worker", HEALED, ""), 0.75);
+    assert_near(figure("chaos_recovery_redis", HEALED, ""), 9);
+    assert_true(isnan(figure("chaos_recovery_postgres", HEALED, "")));
+    assert_true(isnan(figure("chaos_recovery_worker", CHAOS("passed", ""), "")));
     assert_true(
-        isnan(figure("fee_rule_cpu_share", CPU("rule_on", "20") "," CPU("rule_off", "19"), "")));
+        isnan(figure("chaos_recovery_worker", CHAOS("failed", "\"first_success\":0.5,"), "")));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_rule_is_measured_there_and_back),
+        cmocka_unit_test(test_the_rule_is_counted_in_instructions),
+        cmocka_unit_test(test_how_long_faults_were_felt),
         cmocka_unit_test(test_sign_ins_are_held_against_the_cpu_that_was_left),
         cmocka_unit_test(test_without_what_they_need_there_are_no_figures),
         cmocka_unit_test(test_the_generator_is_told_by_what_it_has_spent),
