@@ -15,6 +15,7 @@
 
 #define LINE_MAX_BYTES (4 << 20)
 #define FORMAT 1
+#define CURVE "curve_"
 
 static const char help[] =
     "moolah-bench collect --runs RUNS.jsonl [--notes NOTES] --out RESULT.json [--quick]\n"
@@ -28,9 +29,9 @@ static const char help[] =
     "\n"
     "  --runs FILE    a line per run, as `moolah-bench run --json FILE` has appended them. "
     "Figures\n"
-    "                 go by the names (--name) that ci/bench gives them; runs named curve_... "
-    "become\n"
-    "                 the curve\n"
+    "                 go by the names (--name) that ci/bench gives them, so those must be what "
+    "they\n"
+    "                 are there; runs named curve_... become the curve. No name twice\n"
     "  --notes FILE   a line per fact, as ci/bench writes them to var/bench/notes.txt:\n"
     "                   machine KEY VALUE    versions KEY VALUE    settings KEY VALUE\n"
     "                   data KEY VALUE       measure NAME VALUE\n"
@@ -77,6 +78,22 @@ static void put(struct collect *c, yyjson_mut_val *object, const char *key, cons
         yyjson_mut_obj_put(object, name, yyjson_mut_strcpy(c->doc, text));
 }
 
+static const char *text_of(yyjson_mut_val *object, const char *key)
+{
+    const char *text = yyjson_mut_get_str(yyjson_mut_obj_get(object, key));
+    return text == NULL ? "" : text;
+}
+
+static bool is_there(yyjson_mut_val *list, const char *name)
+{
+    struct yyjson_mut_arr_iter all;
+    yyjson_mut_arr_iter_init(list, &all);
+    for (yyjson_mut_val *one; (one = yyjson_mut_arr_iter_next(&all)) != NULL;)
+        if (strcmp(text_of(one, "name"), name) == 0)
+            return true;
+    return false;
+}
+
 /* ---- notes */
 
 static bool take_number(struct collect *c, const char *word, char *first, char *rest)
@@ -98,6 +115,8 @@ static bool take_number(struct collect *c, const char *word, char *first, char *
     const char *value = strsep(&rest, " ");
     if (rest == NULL || !is_number(value, &number))
         return complain(c, "baseline NAME VALUE UNIT");
+    if (is_there(c->result.baselines, first))
+        return complain(c, "is the second baseline of that name, one of each was expected");
     yyjson_mut_val *object = yyjson_mut_arr_add_obj(doc, c->result.baselines);
     yyjson_mut_obj_add_strcpy(doc, object, "name", first);
     yyjson_mut_obj_add_real(doc, object, "value", number);
@@ -167,8 +186,64 @@ static void add_point(struct collect *c, yyjson_mut_val *run)
     copy_number(c, run, point, "batch_mean");
 }
 
+/* Figures go by these names, so what stands under one must be that: NULL is any. */
+static const struct known {
+    const char *name, *scenario, *mode;
+} known[] = {
+    {"send_money_peak", "send_money", "closed"},
+    {"small_send_money", "send_money", "closed"},
+    {"big_send_money", "send_money", "closed"},
+    {"popular_wallet", "popular_wallet", "closed"},
+    {"single_user", "single_user", "closed"},
+    {"at_1000", "send_money", "open"},
+    {"balance", "balance", "closed"},
+    {"constant", "constant", "closed"},
+    {"statement", "statement", "open"},
+    {"big_statement", "statement", "open"},
+    {"mixed", "mixed", "open"},
+    {"new_connections", "new_connections", "closed"},
+    {"idle_connections", "idle_connections", NULL},
+    {"overload_2x", "overload_2x", "open"},
+    {"overload_10x", "overload_10x", "open"},
+    {"storm_payments", "send_money", "open"},
+    {"storm_payments_alone", "send_money", "open"},
+    {"storm_argon2id", "send_money", "open"},
+    {"storm_sign_in", "sign_in", "closed"},
+    {"chaos", "send_money", NULL},
+    {CURVE, "send_money", "open"},
+};
+
+static bool is_curve(const char *name)
+{
+    return strncmp(name, CURVE, strlen(CURVE)) == 0;
+}
+
+/* Is it what its name says? */
+static bool check_name(const struct collect *c, yyjson_mut_val *run, const char *name)
+{
+    char what[400];
+    const char *wanted = is_curve(name) ? CURVE : name;
+    const char *scenario = text_of(run, "scenario");
+    const char *mode = text_of(run, "mode");
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const struct known *k = &known[i];
+        if (strcmp(k->name, wanted) != 0 ||
+            (strcmp(k->scenario, scenario) == 0 && (k->mode == NULL || strcmp(k->mode, mode) == 0)))
+            continue;
+        snprintf(
+            what, sizeof what,
+            "the name %.80s is kept for a run of %s%s%s, as figures go by it, and this is one of "
+            "'%.80s', %.20s loop: give it another --name",
+            name, k->scenario, k->mode == NULL ? "" : " in a loop that is ",
+            k->mode == NULL ? "" : k->mode, scenario, mode);
+        return complain(c, what);
+    }
+    return true;
+}
+
 static bool take_run(struct collect *c)
 {
+    char what[300];
     yyjson_doc *read = yyjson_read(c->line, strlen(c->line), 0);
     yyjson_mut_val *run =
         read == NULL ? NULL : yyjson_val_mut_copy(c->doc, yyjson_doc_get_root(read));
@@ -184,14 +259,26 @@ static bool take_run(struct collect *c)
     const char *audit = yyjson_mut_get_str(yyjson_mut_obj_get(run, "audit"));
     if (name == NULL || audit == NULL)
         return complain(c, "is a record without name or audit");
+    if (is_there(c->result.runs, name)) {
+        snprintf(what, sizeof what,
+                 "is the second run named %.80s, one of each was expected: take the line out that "
+                 "doesn't count, or give runs names of their own (--name)",
+                 name);
+        return complain(c, what);
+    }
+    if (!check_name(c, run, name))
+        return false;
     yyjson_mut_arr_append(c->result.runs, run);
-    if (strncmp(name, "curve_", 6) == 0 && strcmp(audit, "failed") != 0)
+    if (is_curve(name) && strcmp(audit, "failed") != 0)
         add_point(c, run);
     return true;
 }
 
-static bool read_lines(struct collect *c, const char *path, bool (*take)(struct collect *c))
+/* `expected`: what one of its lines is. */
+static bool read_lines(struct collect *c, const char *path, bool (*take)(struct collect *c),
+                       const char *expected)
 {
+    int lines = 0;
     FILE *file = fopen(path, "re");
     bool good = file != NULL;
     c->path = path;
@@ -201,10 +288,13 @@ static bool read_lines(struct collect *c, const char *path, bool (*take)(struct 
     while (good && fgets(c->line, LINE_MAX_BYTES, file) != NULL) {
         c->line_number++;
         c->line[strcspn(c->line, "\n")] = '\0';
+        lines += c->line[0] != '\0';
         good = c->line[0] == '\0' || take(c);
     }
     fclose(file);
-    return good;
+    if (good && lines == 0)
+        fprintf(stderr, "moolah-bench collect: %s is empty: %s expected\n", path, expected);
+    return good && lines > 0;
 }
 
 /* ---- the result */
@@ -308,8 +398,10 @@ int collect_main(int argc, char **argv)
         return fputs(help, stdout) < 0;
     struct collect c = {0};
     bool good = set_up(&c, options.quick) &&
-                (options.notes == NULL || read_lines(&c, options.notes, take_note)) &&
-                read_lines(&c, options.runs, take_run);
+                (options.notes == NULL ||
+                 read_lines(&c, options.notes, take_note, "facts as ci/bench notes them were")) &&
+                read_lines(&c, options.runs, take_run,
+                           "a line per run, as `moolah-bench run --json` writes them, was");
     if (good) {
         collect_figures(&c.result);
         good = write_result(&c, options.out) && check(options.out);

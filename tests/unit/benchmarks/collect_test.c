@@ -21,6 +21,10 @@
     "{\"name\":\"curve_1\",\"scenario\":\"send_money\",\"mode\":\"open\",\"rate\":\"1500\"," \
     "\"audit\":\"passed\",\"throughput\":1500,\"offered\":1500,\"latency_us\":{\"p50\":7}}\n"
 
+#define OTHER                                                                           \
+    "{\"name\":\"at_1000\",\"scenario\":\"balance\",\"mode\":\"closed\",\"rate\":null," \
+    "\"audit\":\"off\",\"throughput\":1500}\n"
+
 static struct arena arena;
 static char message[RESULT_MESSAGE_MAX];
 static char folder[] = "/tmp/moolah-collect-XXXXXX";
@@ -113,12 +117,18 @@ static void test_what_does_not_belong_there_is_told_where_it_does(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
-        {"{\n    \"format\": 1\n}\n", "",
+        {"{\n    \"format\": 1\n}\n", "data a b\n",
          "runs.jsonl:1: is a result already: `moolah-bench report`"},
-        {"{\"format\":1}\n", "", "is a result already"},
-        {"machine cpu x\n", "", "facts go to --notes"},
+        {"{\"format\":1}\n", "data a b\n", "is a result already"},
+        {"machine cpu x\n", "data a b\n", "facts go to --notes"},
         {PEAK, PEAK, "notes.txt:1: is JSON, not a fact: runs go to --runs"},
         {PEAK, "data x\n", "a fact is WORD KEY VALUE"},
+        {"", "data a b\n", "runs.jsonl is empty: a line per run"},
+        {PEAK, "\n", "notes.txt is empty: facts as ci/bench notes them"},
+        {PEAK CURVE PEAK, "data a b\n", "runs.jsonl:3: is the second run named send_money_peak"},
+        {OTHER, "data a b\n",
+         "runs.jsonl:1: the name at_1000 is kept for a run of send_money in a loop that is open"},
+        {PEAK, "baseline a 1 us\nbaseline a 2 us\n", "notes.txt:2: is the second baseline"},
     };
     char text[2000];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
