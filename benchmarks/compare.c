@@ -32,7 +32,10 @@ static void *grow(struct compare *c, void *list, size_t *room, size_t count, siz
 /* Why nothing of these two results can be judged; NULL: it can. */
 static const char *excuse(const struct compare *c)
 {
-    return !c->same_machine ? "other machine" : !c->same_settings ? "other settings" : NULL;
+    return !c->same_machine    ? "other machine"
+           : !c->same_length   ? "quick against full"
+           : !c->same_settings ? "other settings"
+                               : NULL;
 }
 
 static void judge(struct compare_row *row, bool lower)
@@ -158,8 +161,8 @@ static void compare_circumstances(struct compare *c, const struct result *before
     if (before->quick != after->quick)
         add_difference(c, (struct compare_difference){"run", "quick", before->quick ? "yes" : "no",
                                                       after->quick ? "yes" : "no"});
-    c->same_settings =
-        c->same_settings && before->quick == after->quick && same_data(before, after);
+    c->same_length = before->quick == after->quick;
+    c->same_settings = c->same_settings && same_data(before, after);
 }
 
 /* ---- rows */
@@ -299,6 +302,8 @@ static void compare_runs(struct compare *c, const struct result *before, const s
         }
         if (pair.why == NULL && !same_load(run, other))
             pair.why = "other load";
+        if (pair.why == NULL && run->fault_count + other->fault_count > 0)
+            pair.why = "struck by faults";
         compare_run(c, &pair);
     }
     for (size_t i = 0; i < after->run_count; i++)
@@ -396,12 +401,32 @@ static const char *show(char out[NUMBERS_TEXT_MAX], enum compare_unit unit, doub
     return numbers_text(out, NAN);
 }
 
+/* Those that keep the numbers from being judged, by name. */
+static void text_settings(const struct compare *c, struct bytes *out)
+{
+    const char *separator = " (";
+    bytes_add_text(out, "NOT THE SAME SETTINGS");
+    for (size_t i = 0; i < c->difference_count; i++) {
+        const struct compare_difference *d = &c->differences[i];
+        if (strcmp(d->group, "settings") != 0 && strcmp(d->name, "wallets") != 0)
+            continue;
+        bytes_printf(out, "%s%s", separator, d->name);
+        separator = ", ";
+    }
+    bytes_add_text(out, "): numbers differ, nothing is better or worse. Measure again with the "
+                        "same ones.\n");
+}
+
 static void text_circumstances(const struct compare *c, struct bytes *out)
 {
+    if (!c->same_length)
+        bytes_add_text(out, "A QUICK RUN AND A FULL ONE are not comparable: its runs are seconds "
+                            "long and its data small.\nCompare two of `ci/bench --quick`, or two "
+                            "of `ci/bench`.\n");
     if (!c->same_machine)
         bytes_add_text(out, "NOT THE SAME MACHINE: numbers differ, nothing is better or worse.\n");
     if (!c->same_settings)
-        bytes_add_text(out, "NOT THE SAME SETTINGS: numbers differ, nothing is better or worse.\n");
+        text_settings(c, out);
     for (size_t i = 0; i < c->difference_count; i++) {
         const struct compare_difference *d = &c->differences[i];
         bytes_printf(out, "  %s %s: %s -> %s\n", d->group, d->name, d->before, d->after);
@@ -457,7 +482,7 @@ bool compare_text(const struct compare *compare, bool all, struct bytes *out)
                      moved);
     if (compare->differs > 0)
         bytes_printf(out, "%zu differ beyond noise, but can't be judged: %s.\n", compare->differs,
-                     excuse(compare) != NULL ? excuse(compare) : "other load");
+                     excuse(compare) != NULL ? excuse(compare) : "other load, or faults");
     if (compare->better + compare->worse > 0)
         bytes_printf(out, "%zu better, %zu worse, beyond noise.\n", compare->better,
                      compare->worse);
@@ -485,6 +510,8 @@ static void json_circumstances(const struct compare *c, struct json_writer *writ
     json_write_bool(writer, c->same_machine);
     json_write_key(writer, "same_settings");
     json_write_bool(writer, c->same_settings);
+    json_write_key(writer, "same_length");
+    json_write_bool(writer, c->same_length);
     json_write_key(writer, "differences");
     json_write_array(writer);
     for (size_t i = 0; i < c->difference_count; i++) {

@@ -51,7 +51,8 @@ struct compare {
     const char **alone; /* "run x is only in the first", ... */
     size_t alone_count, alone_room;
     size_t better, worse, differs;
-    bool same_machine, same_settings; /* settings, wallets, quick */
+    bool same_machine, same_settings; /* settings, wallets */
+    bool same_length;                 /* both quick, or both full */
     bool failed;                      /* memory ran out */
     struct arena *arena;
 };

@@ -137,11 +137,28 @@ static void test_other_circumstances_are_said(void **state)
     compare_results(before, after, &arena, &compare);
     const char *text = text_of(&out);
     assert_ptr_equal(strstr(text, "NOT THE SAME MACHINE"), text);
-    assert_non_null(strstr(text, "NOT THE SAME SETTINGS"));
+    assert_non_null(strstr(text, "NOT THE SAME SETTINGS (batch): "));
     assert_non_null(strstr(text, "settings batch: 256 -> 512"));
     assert_non_null(strstr(text, "run chaos is only in the first"));
     assert_non_null(strstr(text, "What counts as noise"));
     assert_non_null(strstr(text, "Nothing changed beyond noise."));
+}
+
+static void test_quick_against_full_says_what_to_do(void **state)
+{
+    (void)state;
+    struct result *before = sample();
+    struct result *after = sample();
+    struct bytes out;
+    after->quick = !before->quick;
+    after->runs[0].throughput *= 0.1;
+    compare_results(before, after, &arena, &compare);
+    const char *text = text_of(&out);
+    assert_ptr_equal(strstr(text, "A QUICK RUN AND A FULL ONE are not comparable"), text);
+    assert_non_null(strstr(text, "Compare two of `ci/bench --quick`, or two of `ci/bench`."));
+    assert_null(strstr(text, "SETTINGS"));
+    assert_non_null(strstr(text, "differs, quick against full"));
+    assert_int_equal(compare.better + compare.worse, 0);
 }
 
 /* Each of them makes it another machine; what is then beyond noise only differs. But money that
@@ -237,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_what_got_worse_and_better),
         cmocka_unit_test(test_audits_and_failures),
         cmocka_unit_test(test_other_circumstances_are_said),
+        cmocka_unit_test(test_quick_against_full_says_what_to_do),
         cmocka_unit_test(test_other_machines_are_not_judged),
         cmocka_unit_test(test_another_load_is_not_judged),
         cmocka_unit_test(test_what_changes_by_itself_is_no_other_machine),
