@@ -120,7 +120,7 @@ static void test_overload_and_costs(void **state)
         "{\"format\":1,\"runs\":["
         "{\"name\":\"send_money_peak\",\"scenario\":\"send_money\",\"throughput\":100,"
         "\"cpu_us_per_request\":{\"moolahd\":25}},"
-        "{\"name\":\"overload_2x\",\"scenario\":\"send_money\",\"offered\":200,"
+        "{\"name\":\"overload_2x\",\"scenario\":\"send_money\",\"offered\":200,\"connections\":100,"
         "\"throughput\":95,\"statuses\":{\"201\":95,\"429\":5,\"503\":100},"
         "\"cpu_us_per_request\":{\"moolahd\":30}},"
         "{\"name\":\"curve_0.5\",\"scenario\":\"send_money\",\"offered\":50,"
@@ -140,7 +140,9 @@ static void test_overload_and_costs(void **state)
     check_page(&page);
     const char *refused = strstr(page.at, "<figure id=\"refused\">");
     assert_non_null(refused);
-    assert_non_null(strstr(refused, "2</th>\n<td>52.5 %</td>"));
+    assert_non_null(strstr(refused, "2</th>\n<td>-</td>\n<td>52.5 %</td>")); /* not of the line */
+    const char *goodput = strstr(page.at, "<figure id=\"goodput\">");
+    assert_true(strstr(goodput, "line dots c2") < refused);
     const char *cpu = strstr(page.at, "<figure id=\"cpu\">");
     const char *sign_in = strstr(page.at, "<figure id=\"cpu_sign_in\">");
     assert_true(cpu != NULL && sign_in != NULL && cpu < sign_in);
