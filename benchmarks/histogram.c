@@ -76,6 +76,12 @@ int64_t histogram_at(const struct histogram *histogram, double part)
     return histogram->most;
 }
 
+bool histogram_supports(const struct histogram *histogram, double part)
+{
+    double beyond = (1 - part) * (double)histogram->count;
+    return histogram->count > 0 && (part == 1 || beyond > HISTOGRAM_BEYOND - 1e-6);
+}
+
 double histogram_mean(const struct histogram *histogram)
 {
     return histogram->count == 0 ? 0 : histogram->sum / (double)histogram->count;

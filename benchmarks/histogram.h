@@ -4,6 +4,7 @@
 #ifndef BENCHMARKS_HISTOGRAM_H
 #define BENCHMARKS_HISTOGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { HISTOGRAM_STEPS = 1024, HISTOGRAM_POWERS = 27 };
@@ -23,6 +24,11 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 /* The smallest value that at least `part` (0..1) of all values don't exceed; 0 when there is none.
  */
 int64_t histogram_at(const struct histogram *histogram, double part);
+
+/* Do so many values lie beyond `part` that another run would have about the same there? 10 have to:
+ * p99 is of 1,000 values at least. */
+#define HISTOGRAM_BEYOND 10
+bool histogram_supports(const struct histogram *histogram, double part);
 double histogram_mean(const struct histogram *histogram);
 
 #endif

@@ -598,6 +598,7 @@ static void start_clock(struct load_engine *e)
     struct load *load = e->load;
     double seconds = arrivals_seconds(&load->settings.arrivals);
     e->began = clock_monotonic();
+    e->window.began = e->began;
     e->window.from = e->began + (int64_t)(load->settings.warm_up * CLOCK_SECOND);
     e->window.to = e->began + (int64_t)(seconds * CLOCK_SECOND);
     e->dead = e->window.to + (int64_t)(load->settings.grace * CLOCK_SECOND);
@@ -642,7 +643,7 @@ bool load_run(struct load *load, struct ev_loop *loop, const struct load_watcher
     load->calls = memory_alloc(SCENARIO_CALLS_MAX * sizeof load->calls[0]);
     load->seconds = memory_alloc(LOAD_SECONDS_MAX * sizeof load->seconds[0]);
     struct load_engine *e = make_engine(load, loop, scenario->idle);
-    if (e == NULL || load->calls == NULL || load->seconds == NULL) {
+    if (e == NULL || load->calls == NULL || load->seconds == NULL || !load_count_make_steps(load)) {
         snprintf(error, size, "out of memory");
         return false;
     }
@@ -722,6 +723,8 @@ void load_release(struct load *load)
     journal_release(&load->journal);
     memory_free(load->calls);
     memory_free(load->seconds);
+    memory_free(load->steps);
+    load->steps = NULL;
     load->calls = NULL;
     load->seconds = NULL;
 }

@@ -28,6 +28,13 @@ struct load_call_figures {
     struct histogram latency;
 };
 
+struct load_step {   /* a phase of the schedule, or a part of a ramp */
+    double from, to; /* per second */
+    double begins, ends;
+    uint64_t offered, ok, refused; /* as those of the whole load */
+    struct histogram latency;
+};
+
 /* The first answer that was none of those expected, no refusal either. */
 struct load_wrong {
     int status; /* 0: there was none */
@@ -59,6 +66,8 @@ struct load {
     struct histogram service;        /* from the moment it was sent, of right answers */
     struct histogram refusals;       /* as service, of 429 and 503: are they told at once? */
     struct load_call_figures *calls; /* one per call of the scenario */
+    struct load_step *steps;         /* of a schedule with more than one rate */
+    int step_count;
     struct load_second *seconds;
     int second_count;
     double measured;  /* seconds */

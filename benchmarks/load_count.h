@@ -10,6 +10,7 @@
 
 struct load_window {
     int64_t from, to; /* monotonic us; to isn't part of it */
+    int64_t began;    /* of the warm-up */
 };
 
 struct load_answer {
@@ -19,6 +20,12 @@ struct load_answer {
     bool ok, refused;
     bool told_when; /* a refusal with Retry-After, or REFUSED_STREAM */
 };
+
+/* The steps of an open loop's schedule, ramps in parts: each is counted, too. False: out of memory.
+ */
+bool load_count_make_steps(struct load *load);
+/* How much of it was measured: what lies in the warm-up, or after an interruption, isn't. */
+double load_count_seconds(const struct load *load, const struct load_step *step);
 
 void load_count_offered(struct load *load, const struct load_window *window, int64_t intended);
 void load_count_answer(struct load *load, const struct load_window *window,

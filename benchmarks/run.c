@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -49,7 +52,8 @@ struct run {
     struct chaos chaos;
     struct audit audit;
     struct run_record record;
-    FILE *json;
+    pthread_mutex_t telling; /* who has it tells the figures, and nobody else */
+    bool cut_short;          /* the audit was */
     char name[40];
     char probe_name[48];
     char rate[40]; /* a multiple of the peak */
@@ -100,16 +104,27 @@ static bool open_population(struct run *run, char *error, size_t size)
     return false;
 }
 
-/* Before the load: a minute of measuring is not to end with a path that can't be written. */
-static bool open_json(struct run *run, char *error, size_t size)
+/* Before the load: a minute of measuring is not to end with a path that can't be written. It's
+ * only looked at, so that a run that ends early leaves nothing there. */
+static bool check_json(const struct run *run, char *error, size_t size)
 {
     const char *path = run->options.json;
+    struct stat status;
+    char folder[PATH_MAX];
     if (path == NULL)
         return true;
-    run->json = fopen(path, "ae");
-    if (run->json == NULL)
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    bool there = stat(path, &status) == 0;
+    bool good = access(there ? path : folder, W_OK) == 0;
+    if (there && S_ISDIR(status.st_mode)) {
+        good = false;
+        errno = EISDIR;
+    }
+    if (!good)
         snprintf(error, size, "--json %s can't be written: %s", path, strerror(errno));
-    return run->json != NULL;
+    return good;
 }
 
 static bool open_all(struct run *run, char *error, size_t size)
@@ -332,7 +347,7 @@ static void fill_record(struct run *run)
     const struct run_options *o = &run->options;
     r->name = o->name == NULL ? run->scenario.name : o->name;
     r->load = &run->load;
-    r->audit = o->audit && !run->load.interrupted ? &run->audit : NULL;
+    r->audit = o->audit && !run->load.interrupted && !run->cut_short ? &run->audit : NULL;
     r->chaos = o->chaos ? &run->chaos : NULL;
     r->rate = o->rate;
     r->unaudited = r->audit == NULL && moves_money(&run->scenario);
@@ -403,9 +418,7 @@ static int finish(struct run *run)
             "does");
     warn(run);
     bool good = judge(run);
-    FILE *json = run->json;
-    run->json = NULL;
-    if (json == NULL || run_record_write(&run->record, json))
+    if (run->options.json == NULL || run_record_write(&run->record, run->options.json))
         return good ? PASSED : FAILED;
     run_options_say("the record could not be written to %s: %s", run->options.json,
                     strerror(errno));
@@ -426,14 +439,57 @@ static int finish_early(struct run *run)
     return INTERRUPTED;
 }
 
+static void ending_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGTERM);
+}
+
+/* A thread that tells what was measured when somebody ends the run while the audit is at work: it
+ * waits for the ledger in calls that no loop interrupts. It only reads what is settled by then. */
+static void *mind_audit(void *owner)
+{
+    struct run *run = owner;
+    sigset_t signals;
+    int number;
+    ending_signals(&signals);
+    while (sigwait(&signals, &number) != 0)
+        continue;
+    pthread_mutex_lock(&run->telling);
+    run->cut_short = true;
+    printf("the audit was interrupted: what follows is UNAUDITED, and there is no record\n");
+    fill_record(run);
+    run_record_print(&run->record, !moves_money(&run->scenario));
+    explain_wrong(&run->load);
+    _exit(FAILED);
+}
+
+/* False: it could not be done (`error`). After it nobody else tells anything. */
+static bool audit(struct run *run, const struct audit_depth *depth, char *error, size_t size)
+{
+    pthread_t thread;
+    sigset_t signals;
+    ending_signals(&signals);
+    pthread_mutex_init(&run->telling, NULL);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (pthread_create(&thread, NULL, mind_audit, run) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    bool good = audit_run(&run->audit, &run->load, &run->site, run->loop, depth);
+    pthread_mutex_lock(&run->telling);
+    if (!good)
+        snprintf(error, size, "%s", run->audit.first);
+    return good;
+}
+
 static void release(struct run *run)
 {
     load_release(&run->load);
     load_release(&run->probe);
     wire_target_free(run->target);
     population_free(run->population);
-    if (run->json != NULL)
-        fclose(run->json);
 }
 
 static int measure(struct run *run, char *error, size_t size)
@@ -447,10 +503,8 @@ static int measure(struct run *run, char *error, size_t size)
         return finish_early(run);
     if (!driven)
         return FAILED;
-    if (run->options.audit && !audit_run(&run->audit, &run->load, &run->site, run->loop, &depth)) {
-        snprintf(error, size, "%s", run->audit.first);
+    if (run->options.audit && !audit(run, &depth, error, size))
         return FAILED;
-    }
     error[0] = '\0';
     return finish(run);
 }
@@ -472,7 +526,7 @@ int run_main(int argc, char **argv)
                                     error, sizeof error);
         if (!fits)
             code = MISUSED;
-        else if (open_json(&run, error, sizeof error) && set_up_load(&run, error, sizeof error))
+        else if (check_json(&run, error, sizeof error) && set_up_load(&run, error, sizeof error))
             code = measure(&run, error, sizeof error);
     }
     if ((code == FAILED || code == MISUSED) && error[0] != '\0')

@@ -1,11 +1,16 @@
 #include "benchmarks/run_record.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "benchmarks/load_count.h"
 
 static const struct {
     const char *name;
@@ -35,11 +40,23 @@ static double cpu_bench_us(const struct load *load)
     return per_request_us(load, load->busy * load->measured);
 }
 
+#define TEXT_MAX 24
+
+/* In microseconds; "-" where too few values lie beyond. */
+static const char *percentile(char text[TEXT_MAX], const struct histogram *histogram, double part)
+{
+    if (!histogram_supports(histogram, part))
+        return "-";
+    snprintf(text, TEXT_MAX, "%lld", (long long)histogram_at(histogram, part));
+    return text;
+}
+
 static void print_latency(const char *name, const struct histogram *histogram)
 {
+    char text[TEXT_MAX];
     for (size_t i = 0; i < PERCENTILES && histogram->count > 0; i++)
-        printf("%s_%s %lld us\n", name, percentiles[i].name,
-               (long long)histogram_at(histogram, percentiles[i].part));
+        printf("%s_%s %s us\n", name, percentiles[i].name,
+               percentile(text, histogram, percentiles[i].part));
 }
 
 /* Nothing when it's not known: a figure that is there can be trusted. */
@@ -53,15 +70,36 @@ static void print_figure(const char *name, const char *part, double value, const
 static void print_calls(const struct load *load)
 {
     const struct scenario *scenario = load->settings.run.scenario;
+    char t[2][TEXT_MAX];
     if (scenario->call_count < 2)
         return;
     printf("%-16s %10s %10s %10s %10s\n", "call", "sent", "ok", "p50 us", "p99 us");
     for (int i = 0; i < scenario->call_count; i++) {
         const struct load_call_figures *figures = &load->calls[i];
-        printf("%-16s %10llu %10llu %10lld %10lld\n", scenario->calls[i].name,
+        printf("%-16s %10llu %10llu %10s %10s\n", scenario->calls[i].name,
                (unsigned long long)figures->sent, (unsigned long long)figures->ok,
-               (long long)histogram_at(&figures->latency, 0.5),
-               (long long)histogram_at(&figures->latency, 0.99));
+               percentile(t[0], &figures->latency, 0.5), percentile(t[1], &figures->latency, 0.99));
+    }
+}
+
+/* Of each part of the schedule. */
+static void print_steps(const struct load *load, bool with_throughput)
+{
+    char t[4][TEXT_MAX];
+    if (load->step_count == 0)
+        return;
+    printf("%-16s %8s %10s %10s %10s %10s %10s\n", "step", "seconds", "offered/s", "right/s",
+           "refused", "p50 us", "p99 us");
+    for (int i = 0; i < load->step_count; i++) {
+        const struct load_step *step = &load->steps[i];
+        double seconds = load_count_seconds(load, step);
+        if (seconds <= 0)
+            continue;
+        snprintf(t[0], TEXT_MAX, step->from == step->to ? "%g/s" : "%g-%g/s", step->from, step->to);
+        snprintf(t[1], TEXT_MAX, with_throughput ? "%.1f" : "-", (double)step->ok / seconds);
+        printf("%-16s %8.1f %10.1f %10s %10llu %10s %10s\n", t[0], seconds,
+               (double)step->offered / seconds, t[1], (unsigned long long)step->refused,
+               percentile(t[2], &step->latency, 0.5), percentile(t[3], &step->latency, 0.99));
     }
 }
 
@@ -116,6 +154,7 @@ void run_record_print(const struct run_record *record, bool with_throughput)
                (unsigned long long)load->lost, (unsigned long long)load->wrong,
                (unsigned long long)load->retry_after_missing);
     print_calls(load);
+    print_steps(load, with_throughput);
     if (record->chaos != NULL) {
         print_timeline(load, record->chaos);
         print_faults(record->chaos);
@@ -157,6 +196,16 @@ static void write_text(struct json_writer *writer, const char *key, const char *
     json_write_text(writer, text);
 }
 
+static void write_percentile(struct json_writer *writer, const char *key,
+                             const struct histogram *histogram, double part)
+{
+    json_write_key(writer, key);
+    if (histogram_supports(histogram, part))
+        json_write_int(writer, histogram_at(histogram, part));
+    else
+        json_write_null(writer);
+}
+
 static void write_latency(struct json_writer *writer, const char *key,
                           const struct histogram *histogram)
 {
@@ -164,8 +213,7 @@ static void write_latency(struct json_writer *writer, const char *key,
     json_write_object(writer);
     write_number(writer, "mean", histogram_mean(histogram));
     for (size_t i = 0; i < PERCENTILES; i++)
-        write_count(writer, percentiles[i].name,
-                    (uint64_t)histogram_at(histogram, percentiles[i].part));
+        write_percentile(writer, percentiles[i].name, histogram, percentiles[i].part);
     json_write_object_end(writer);
 }
 
@@ -177,6 +225,8 @@ static void write_spectrum(struct json_writer *writer, const struct histogram *h
     json_write_array(writer);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         char text[32];
+        if (!histogram_supports(histogram, parts[i]))
+            continue;
         snprintf(text, sizeof text, "%.6g", parts[i]);
         json_write_array(writer);
         json_write_raw(writer, slice_of(text));
@@ -231,8 +281,33 @@ static void write_calls(struct json_writer *writer, const struct load *load)
         write_text(writer, "name", scenario->calls[i].name);
         write_count(writer, "sent", figures->sent);
         write_count(writer, "ok", figures->ok);
-        write_count(writer, "p50", (uint64_t)histogram_at(&figures->latency, 0.5));
-        write_count(writer, "p99", (uint64_t)histogram_at(&figures->latency, 0.99));
+        write_percentile(writer, "p50", &figures->latency, 0.5);
+        write_percentile(writer, "p99", &figures->latency, 0.99);
+        json_write_object_end(writer);
+    }
+    json_write_array_end(writer);
+}
+
+static void write_steps(struct json_writer *writer, const struct run_record *record)
+{
+    const struct load *load = record->load;
+    json_write_key(writer, "steps");
+    json_write_array(writer);
+    for (int i = 0; i < load->step_count; i++) {
+        const struct load_step *step = &load->steps[i];
+        double seconds = load_count_seconds(load, step);
+        if (seconds <= 0)
+            continue;
+        json_write_object(writer);
+        write_number(writer, "from", step->from);
+        write_number(writer, "to", step->to);
+        write_number(writer, "seconds", seconds);
+        write_number(writer, "offered", (double)step->offered / seconds);
+        if (!record->unaudited)
+            write_number(writer, "throughput", (double)step->ok / seconds);
+        write_count(writer, "refused", step->refused);
+        write_percentile(writer, "p50", &step->latency, 0.5);
+        write_percentile(writer, "p99", &step->latency, 0.99);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);
@@ -308,10 +383,29 @@ static void write_record(struct json_writer *writer, const struct run_record *re
     write_count(writer, "memory_before", record->memory_before);
     write_count(writer, "memory_moolahd", record->memory_moolahd);
     write_calls(writer, load);
+    write_steps(writer, record);
     json_write_object_end(writer);
 }
 
-bool run_record_write(const struct run_record *record, FILE *file)
+/* At once, and all or nothing: others may append to the same file. */
+static bool append(const char *path, const struct bytes *text)
+{
+    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    struct stat before;
+    if (file < 0 || fstat(file, &before) != 0)
+        return false;
+    ssize_t written = write(file, text->at, text->length);
+    bool good = written == (ssize_t)text->length;
+    if (written > 0 && !good) {
+        if (ftruncate(file, before.st_size) != 0)
+            errno = EIO;
+        else
+            errno = ENOSPC;
+    }
+    return close(file) == 0 && good;
+}
+
+bool run_record_write(const struct run_record *record, const char *path)
 {
     struct bytes text;
     struct json_writer writer;
@@ -319,8 +413,7 @@ bool run_record_write(const struct run_record *record, FILE *file)
     json_write_init(&writer, &text);
     write_record(&writer, record);
     bytes_add_char(&text, '\n');
-    bool good = !text.failed && fwrite(text.at, 1, text.length, file) == text.length;
-    good = fclose(file) == 0 && good;
+    bool good = !text.failed && append(path, &text);
     bytes_release(&text);
     return good;
 }

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "benchmarks/audit.h"
 #include "benchmarks/chaos.h"
@@ -29,7 +28,7 @@ struct run_record {
 /* To standard output. */
 void run_record_print(const struct run_record *record, bool with_throughput);
 
-/* One line of JSON, and the file is closed. False: it could not be written. */
-bool run_record_write(const struct run_record *record, FILE *file);
+/* Append it as one line of JSON, whole or not at all. False: it could not be (errno). */
+bool run_record_write(const struct run_record *record, const char *path);
 
 #endif

@@ -84,7 +84,8 @@ static void test_an_open_loop_offers_exactly_its_rate(void **state)
          "grep -q '\"audit\":\"passed\"' $DATA/r.jsonl || { cat $OUT $DATA/r.jsonl; exit 1; }");
     must("printf 'baseline one_per_tx_1 10 1/s\\nbaseline one_per_tx_16 20 1/s\\nmachine cpu a "
          "b\\n' "
-         ">$DATA/notes; sed 's/\"fixed\"/\"send_money_peak\"/' $DATA/r.jsonl >$DATA/peak.jsonl; "
+         ">$DATA/notes; sed 's/\"fixed\"/\"send_money_peak\"/; s/\"open\"/\"closed\"/' "
+         "$DATA/r.jsonl >$DATA/peak.jsonl; "
          "$bench collect --runs $DATA/peak.jsonl --notes $DATA/notes --out $DATA/result.json >$OUT "
          "&& awk '$1 == \"send_money_peak\" { p = $2 } $1 == \"send_money_vs_one_per_tx\" "
          "{ r = $2 } END { exit !(p > 0 && r > p / 20 - 0.1 && r < p / 20 + 0.1) }' $OUT && "
@@ -175,6 +176,10 @@ static void test_a_multiple_of_the_peak_is_an_open_loop(void **state)
          "BENCH run balance --peak 5 >$OUT 2>&1; [ $? = 2 ] && grep -q overload_2x $OUT");
 }
 
+#define SQL                                                                          \
+    "p=$(echo /usr/lib/postgresql/*/bin/psql | sed 's/.* //'); sql() { $p -qXAt -d " \
+    "\"$MOOLAH_DATABASE\" -c \"$1\" >/dev/null; }; "
+
 /* Ctrl-C after the first second: what was measured is told, and stays unrecorded. */
 static void test_an_interrupted_run_tells_what_it_has(void **state)
 {
@@ -185,7 +190,40 @@ static void test_an_interrupted_run_tells_what_it_has(void **state)
          "kill -INT $pid; wait $pid; [ $? = 130 ] && "
          "grep -q '^interrupted after [0-9.]* s.*no audit, no record' $OUT && "
          "grep -qE '^balance_throughput [1-9]' $OUT && grep -q '^status_200 ' $OUT && "
-         "! grep '^audit' $OUT && [ ! -s $DATA/r.jsonl ] || { cat $OUT; exit 1; }");
+         "! grep '^audit' $OUT && [ ! -e $DATA/r.jsonl ] || { cat $OUT; exit 1; }");
+}
+
+#define LOCKS "from pg_locks where mode = 'AccessExclusiveLock' and relation = 'api_keys'::regclass"
+
+/* Ctrl-C while the audit waits for a table that the load has no need of. */
+static void test_an_interrupted_audit_tells_what_was_measured(void **state)
+{
+    (void)state;
+    must(
+        SQL
+        "rm -f $DATA/r.jsonl; sql 'begin; lock table api_keys; select pg_sleep(60)' 2>$DATA/lock & "
+        "n=1000; until sql \"select 1 / count(*) " LOCKS "\" 2>$OUT; do "
+        "[ $((n -= 1)) -gt 0 ] || { cat $OUT $DATA/lock; exit 1; }; sleep 0.02; done; "
+        "$bench run send_money --data $DATA " SMALL " --seconds 0.9 --audit --json "
+        "$DATA/r.jsonl >$OUT 2>&1 & pid=$!; until grep -q 'then its invariants' $OUT; do "
+        "kill -0 $pid || break; sleep 0.02; done; kill -INT $pid; wait $pid; code=$?; "
+        "sql \"select pg_terminate_backend(pid) " LOCKS "\"; [ $code = 1 ] && "
+        "grep -q '^the audit was interrupted: what follows is UNAUDITED' $OUT && "
+        "grep -q '^status_201 ' $OUT && ! grep -E '_throughput|^audit ' $OUT && "
+        "[ ! -e $DATA/r.jsonl ] || { cat $OUT; exit 1; }");
+}
+
+static void test_steps_have_a_line_each(void **state)
+{
+    (void)state;
+    must("rm -f $DATA/r.jsonl; BENCH run balance --connections 4 --streams 8 --rate "
+         "200:0.5,400:0.5,100-300:0.5 --warm-up 0.1 --quiet --json $DATA/r.jsonl >$OUT 2>&1 && "
+         "grep -qE '^200/s +0.4 +[12][0-9.]+ +[0-9.]+ +0 +[0-9]+ +-$' $OUT && "
+         "[ $(grep -cE '^[0-9]+(-[0-9]+)?/s ' $OUT) = 7 ] && grep -qE '^latency_p99.99 - us' $OUT "
+         "&& "
+         "grep -q '\"p99.99\":null,\"max\":[0-9]' $DATA/r.jsonl && "
+         "grep -q '\"steps\":\\[{\"from\":200.000' $DATA/r.jsonl || { cat $OUT $DATA/r.jsonl; exit "
+         "1; }");
 }
 
 static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state)
@@ -218,10 +256,6 @@ static void test_raw_says_who_does_not_answer(void **state)
          ">$DATA/down/demo.json; timeout 20 $d gate >$OUT 2>&1; [ $? = 1 ] && "
          "grep -q 'Redis does not run.*ci/up --data .*/down' $OUT || { cat $OUT; exit 1; }");
 }
-
-#define SQL                                                                          \
-    "p=$(echo /usr/lib/postgresql/*/bin/psql | sed 's/.* //'); sql() { $p -qXAt -d " \
-    "\"$MOOLAH_DATABASE\" -c \"$1\" >/dev/null; }; "
 
 /* Does the audit say `words`, and no throughput is printed? */
 #define AUDIT_FAILS(words)                                                                        \
@@ -276,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_money_that_nobody_audits_has_no_throughput),
         cmocka_unit_test(test_a_multiple_of_the_peak_is_an_open_loop),
         cmocka_unit_test(test_an_interrupted_run_tells_what_it_has),
+        cmocka_unit_test(test_an_interrupted_audit_tells_what_was_measured),
+        cmocka_unit_test(test_steps_have_a_line_each),
         cmocka_unit_test(test_raw_postings_and_the_baseline_leave_a_whole_ledger),
         cmocka_unit_test(test_raw_says_who_does_not_answer),
         cmocka_unit_test(test_the_audit_sees_a_wrong_balance),

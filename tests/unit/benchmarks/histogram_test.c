@@ -99,12 +99,34 @@ static void test_extremes(void **state)
     assert_int_equal(histogram_at(&histogram, 0.5), 0);
 }
 
+static void test_percentiles_need_ten_values_beyond(void **state)
+{
+    static struct histogram histogram;
+    static const double wanted[] = {0.5, 0.9, 0.99, 0.999, 0.9999};
+    static const int least[] = {20, 100, 1000, 10000, 100000};
+    (void)state;
+    histogram_clear(&histogram);
+    assert_false(histogram_supports(&histogram, 1));
+    int count = 0;
+    for (int i = 0; i < 5; i++) {
+        for (; count < least[i] - 1; count++)
+            histogram_add(&histogram, 5);
+        assert_false(histogram_supports(&histogram, wanted[i]));
+        histogram_add(&histogram, 5);
+        count++;
+        assert_true(histogram_supports(&histogram, wanted[i]));
+    }
+    assert_true(histogram_supports(&histogram, 1));
+    assert_false(histogram_supports(&histogram, 0.99999));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_percentiles_are_those_of_a_sorted_array),
         cmocka_unit_test(test_merged_is_as_if_added_to_one),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_percentiles_need_ten_values_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-static const struct load_window window = {CLOCK_SECOND, 3 * CLOCK_SECOND};
+static const struct load_window window = {CLOCK_SECOND, 3 * CLOCK_SECOND, 0};
 
 static void begin(struct load *load, struct load_call_figures *figures)
 {
@@ -97,12 +97,45 @@ static void test_refused_wrong_and_lost(void **state)
     assert_int_equal(load.service.count, 0);
 }
 
+/* 3 s of 1,000/s, the first one warming up, for a schedule that says other rates: what is meant
+ * in a step and what comes in it are counted there. */
+static void test_steps_count_what_is_theirs(void **state)
+{
+    static struct load load;
+    static struct load_call_figures figures;
+    (void)state;
+    begin(&load, &figures);
+    load.settings.warm_up = 1;
+    load.measured = 2;
+    assert_true(arrivals_parse(&load.settings.arrivals, "1000:0.5,1000:1.5,100-200:1", 1));
+    assert_true(load_count_make_steps(&load));
+    assert_int_equal(load.step_count, 2 + 5); /* a ramp in parts */
+    assert_true(load.steps[3].from == 120 && load.steps[6].to == 200);
+    drive(&load, 0, 200000);
+    assert_true(load_count_seconds(&load, &load.steps[0]) <= 0);
+    assert_int_equal(load.steps[0].offered + load.steps[0].ok, 0);
+    assert_true(load_count_seconds(&load, &load.steps[1]) == 1);
+    assert_int_equal(load.steps[1].offered, 1000);
+    assert_int_equal(load.steps[1].latency.count, 1000);
+    assert_int_equal(load.steps[1].ok, 1000); /* 200 of them meant in the warm-up */
+    assert_int_equal(load.steps[6].offered, 200);
+    const struct load_answer refused = {2900000, 2900000, 2900010, 503, 0, false, true, true};
+    load_count_answer(&load, &window, &refused);
+    assert_int_equal(load.steps[6].refused, 1);
+    load.calls = NULL; /* ours */
+    load_release(&load);
+    begin(&load, &figures);
+    assert_true(arrivals_parse(&load.settings.arrivals, "1000", 3));
+    assert_true(load_count_make_steps(&load) && load.step_count == 0); /* one rate: no table */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_steady_server_has_its_rate),
         cmocka_unit_test(test_piling_up_gains_nothing),
         cmocka_unit_test(test_refused_wrong_and_lost),
+        cmocka_unit_test(test_steps_count_what_is_theirs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
