@@ -10,7 +10,8 @@
 #include "store/pg_pool.h"
 #include "store/pool_statements.h"
 
-#define WAITING_MAX (1 << 17) /* every token of the first turn may be on its way to PostgreSQL */
+#define CONNECTIONS 2
+#define PIPELINE_MAX 1024 /* every token of the first turn; no connection takes more */
 
 struct raw_gate {
     struct pg_pool *pool;
@@ -26,9 +27,9 @@ static struct pg_pool *make_pool(struct ev_loop *loop, const struct raw_job *job
                        .setup = pool_statements_setup,
                        .connect_timeout_us = 5 * CLOCK_SECOND,
                        .answer_timeout_us = 30 * CLOCK_SECOND},
-        .connections = 2,
-        .queue_max = WAITING_MAX,
-        .pipeline_max = 512, /* as the server has it */
+        .connections = CONNECTIONS,
+        .queue_max = CONNECTIONS * PIPELINE_MAX,
+        .pipeline_max = PIPELINE_MAX,
     };
     return pg_pool_new(loop, &settings);
 }
