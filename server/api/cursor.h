@@ -12,7 +12,12 @@
 #define CURSOR_TEXT_MAX 48
 
 /* Part of the signature: never reuse a number. */
-enum cursor_list { CURSOR_STATEMENT = 1, CURSOR_WALLETS = 2, CURSOR_SESSIONS = 3 };
+enum cursor_list {
+    CURSOR_STATEMENT = 1,
+    CURSOR_WALLETS = 2,
+    CURSOR_SESSIONS = 3,
+    CURSOR_SEARCH = 10 /* operators' */
+};
 
 struct cursor {
     enum cursor_list list;

@@ -1,6 +1,9 @@
 /* The operators' listener: /livez, /readyz, /metrics. */
+#include "api/operators.h"
+
 #include <strings.h>
 
+#include "api/call.h"
 #include "api/endpoints.h"
 #include "api/service.h"
 #include "base/crypto.h"
@@ -67,6 +70,16 @@ static bool is_operator(const struct service *service, const struct request *req
         return false;
     crypto_sha256((struct slice){text.at + 7, text.length - 7}, hash);
     return crypto_equal(hash, service->settings.operator_token_hash, sizeof hash);
+}
+
+enum flow_verdict operators_check(struct flow *flow)
+{
+    struct call *call = call_of(flow);
+    if (is_operator(call->service, call->request))
+        return FLOW_NEXT;
+    response_header_add(call->request, "www-authenticate", SLICE("Bearer"));
+    return call_refuse(call, PROBLEM_UNAUTHENTICATED,
+                       "Send the operator token, or a client certificate");
 }
 
 void operators_metrics(void *owner, struct request *request)

@@ -247,6 +247,30 @@ void receipt_write_transaction(const struct wallets_transaction *t, enum receipt
     json_write_object_end(&writer);
 }
 
+static void write_owner(struct json_writer *writer, const char *key, const struct uuid *owner)
+{
+    if (!uuid_is_nil(owner)) {
+        receipt_write_id(writer, key, "usr_", owner);
+        return;
+    }
+    json_write_key(writer, key);
+    json_write_null(writer);
+}
+
+/* Users move what is theirs; whoever else asked is a partner. */
+void receipt_write_for_operator(struct json_writer *writer, const struct wallets_transaction *t)
+{
+    bool user = uuid_equal(&t->caller, &t->from_owner) || uuid_equal(&t->caller, &t->to_owner);
+    json_write_object(writer);
+    write_common(writer, t);
+    if (t->has_bundle && t->pricing.at != NULL)
+        write_stored_pricing(writer, t);
+    write_owner(writer, "from_user", &t->from_owner);
+    write_owner(writer, "to_user", &t->to_owner);
+    receipt_write_id(writer, "caller", user ? "usr_" : "par_", &t->caller);
+    json_write_object_end(writer);
+}
+
 void receipt_recall(const struct posting_order *order, const struct wallets_transaction *posted,
                     struct bytes *body)
 {

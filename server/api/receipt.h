@@ -29,6 +29,9 @@ enum receipt_side { RECEIPT_FROM, RECEIPT_TO, RECEIPT_NEITHER };
 void receipt_write_transaction(const struct wallets_transaction *transaction,
                                enum receipt_side side, struct bytes *body);
 
+/* A transaction for operators: nobody's balance, but who asked for it and whose the wallets are. */
+void receipt_write_for_operator(struct json_writer *writer, const struct wallets_transaction *t);
+
 /* A statement's line: the transaction with the signed change and the balance after it. */
 void receipt_write_line(struct json_writer *writer, const struct wallets_transaction *line);
 

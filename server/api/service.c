@@ -37,6 +37,9 @@ const struct route service_operator_routes[] = {
     {METHOD_GET, "/livez", operators_live},
     {METHOD_GET, "/readyz", operators_ready},
     {METHOD_GET, "/metrics", operators_metrics},
+    {METHOD_GET, "/v1/transactions", search_transactions},
+    {METHOD_GET, "/v1/transactions/{id}", show_transaction_for_operator},
+    {METHOD_GET, "/v1/users", search_users},
     {METHOD_OTHER, NULL, NULL},
 };
 

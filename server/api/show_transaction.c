@@ -1,9 +1,11 @@
-/* GET /v1/transactions/{id}: a receipt again, for its parties: each sees their own balance. */
+/* GET /v1/transactions/{id}: a receipt again, for its parties: each sees their own balance. And on
+ * the operators' listener: whose it was, and nobody's balance. */
 #include <stddef.h>
 
 #include "api/archived.h"
 #include "api/call.h"
 #include "api/endpoints.h"
+#include "api/operators.h"
 #include "api/receipt.h"
 #include "store/history.h"
 
@@ -94,6 +96,25 @@ static enum flow_verdict report(struct flow *flow)
     return call_answer_tagged(&op->call, &body);
 }
 
+static enum flow_verdict report_to_operator(struct flow *flow)
+{
+    struct show_transaction *op = from_flow(flow);
+    struct bytes body;
+    struct json_writer writer;
+    if (op->question.outcome != PG_OK || op->archive.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->question.outcome != PG_OK ? op->question.outcome
+                                                                            : op->archive.outcome);
+    if (op->archive.archived[0] != '\0')
+        return archived_refuse(&op->call, op->archive.archived);
+    if (op->question.transaction_count == 0)
+        return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
+    call_log(&op->call, "operator_saw", "tx_", &op->question.transactions->id);
+    bytes_init(&body, &op->call.request->arena);
+    json_write_init(&writer, &body);
+    receipt_write_for_operator(&writer, op->question.transactions);
+    return call_answer_tagged(&op->call, &body);
+}
+
 static const struct flow_step steps[] = {
     {"ask_gate", call_ask_gate},
     {"check_gate", call_check_caller},
@@ -106,4 +127,17 @@ static const struct flow_step steps[] = {
 void show_transaction(void *owner, struct request *request)
 {
     call_start(owner, request, sizeof(struct show_transaction), steps);
+}
+
+static const struct flow_step operator_steps[] = {
+    {"check_operator", operators_check},
+    {"ask_transaction", ask_transaction},
+    {"ask_archive", ask_archive},
+    {"report", report_to_operator},
+    {NULL, NULL},
+};
+
+void show_transaction_for_operator(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct show_transaction), operator_steps);
 }

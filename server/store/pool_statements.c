@@ -7,13 +7,15 @@
 #include "store/ledger_rows.h"
 #include "store/news.h"
 #include "store/presence.h"
+#include "store/search.h"
 #include "store/upkeep.h"
 #include "store/users.h"
 #include "store/wallets.h"
 
 const struct pg_statement *const *const pool_statements_lists[] = {
-    users_statements, wallets_statements, gate_statements,     upkeep_statements,
-    news_statements,  history_statements, presence_statements, NULL};
+    users_statements,    wallets_statements, gate_statements,
+    upkeep_statements,   news_statements,    history_statements,
+    presence_statements, search_statements,  NULL};
 
 /* Plans along the indexes, whatever the statistics of young tables say. */
 const char pool_statements_setup[] = "set jit = off;set plan_cache_mode = force_generic_plan;"

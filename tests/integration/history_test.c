@@ -1,6 +1,8 @@
 /* What was: balances as of a moment, account statements, operators' search.
  *
- * Covers: server/api/show_balance.c server/api/show_statement.c server/store/history.c */
+ * Covers: server/api/show_balance.c server/api/show_statement.c server/api/search_transactions.c
+ *     server/api/search_users.c server/api/archived.c server/store/history.c server/store/search.c
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -233,6 +235,136 @@ static void test_long_statements(void **state)
     assert_string_equal(talk_member("errors.pointer"), "?from");
 }
 
+/* GET on the operators' listener, as an operator. */
+static int search(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int search(const char *format, ...)
+{
+    static char path[600];
+    char authorization[120];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(path, sizeof path, format, arguments);
+    va_end(arguments);
+    snprintf(authorization, sizeof authorization, "Bearer %s", talk.stack->operator_token);
+    return talk_operator(path, authorization);
+}
+
+static int count_of(const char *member)
+{
+    int count = 0;
+    for (const char *at = talk.call.answer; (at = strstr(at, member)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* All pages of a search: how many transactions they have. */
+static int search_all(const char *query)
+{
+    char next[64] = "";
+    int found = 0;
+    for (int pages = 0; strcmp(next, "(null)") != 0; pages++) {
+        assert_true(pages < 100);
+        assert_int_equal(
+            search("/v1/transactions?%s%s%s", query, next[0] == '\0' ? "" : "&after=", next), 200);
+        found += count_of("\"id\":\"tx_");
+        snprintf(next, sizeof next, "%s", talk_member("next"));
+    }
+    return found;
+}
+
+static void test_searching(void **state)
+{
+    char query[300];
+    char user[40];
+    (void)state;
+    assert_int_equal(search("/v1/users?phone=%%2B%s", talk.stack->users[0].phone + 1), 200);
+    assert_string_equal(talk_member("data.wallets.id"), talk.stack->users[0].wallet);
+    snprintf(user, sizeof user, "%s", talk_member("data.user.id"));
+    assert_int_equal(search("/v1/users?phone=%%2B27111111111"), 200);
+    assert_string_equal(talk.call.answer, "{\"data\":[],\"next\":null}");
+
+    /* the opening deposit, and what was moved */
+    snprintf(query, sizeof query, "wallet=%s&limit=5", talk.stack->users[0].wallet);
+    assert_int_equal(search_all(query), MOVES + 1);
+    snprintf(query, sizeof query, "user=%s&limit=4", user);
+    assert_int_equal(search_all(query), MOVES + 1);
+    snprintf(query, sizeof query, "phone=%%2B%s&kind=transfer", talk.stack->users[0].phone + 1);
+    assert_int_equal(search_all(query), MOVES);
+    snprintf(query, sizeof query, "reference=inv%%203");
+    assert_int_equal(search_all(query), 1);
+    snprintf(query, sizeof query, "min_amount=1000&max_amount=1000&limit=7&kind=transfer");
+    assert_int_equal(search_all(query), MOVES);
+    snprintf(query, sizeof query, "wallet=%s&from=%s&to=%s", talk.stack->users[0].wallet,
+             past[2].at, past[5].at);
+    assert_in_range(search_all(query), 2, 4); /* ids tell milliseconds */
+    assert_int_equal(search_all("phone=%2B27111111111"), 0);
+    assert_int_equal(search_all("partner=par_01jb0000000000000000000000"), 0);
+    assert_true(talk_logged("\"event\":\"operator_searched\".*\"id\":\"wal_"));
+}
+
+/* More than a page looks at: pages may be empty, and their `next` goes on. */
+static void test_searching_far(void **state)
+{
+    char query[200];
+    (void)state;
+    snprintf(query, sizeof query, "wallet=%s&kind=transfer", talk.stack->users[3].wallet);
+    assert_int_equal(search_all(query), 0);
+    snprintf(query, sizeof query, "wallet=%s&min_amount=2", talk.stack->users[3].wallet);
+    assert_int_equal(search_all(query), 1);
+}
+
+static void test_one_transaction_for_operators(void **state)
+{
+    char id[40];
+    (void)state;
+    assert_int_equal(search("/v1/transactions?reference=inv%%203"), 200);
+    snprintf(id, sizeof id, "%s", talk_member("data.id"));
+    assert_int_equal(search("/v1/transactions/%s", id), 200);
+    assert_string_equal(talk_member("reference"), "inv 3");
+    assert_memory_equal(talk_member("from_user"), "usr_", 4);
+    assert_string_equal(talk_member("caller"), talk_member("from_user"));
+    assert_string_equal(talk_member("balance"), "(absent)");
+    talk_expect(search("/v1/transactions/tx_01jb0000000000000000000000"), 404,
+                "transaction_not_found");
+    talk_expect(search("/v1/transactions/%s?x=1", id), 400, "invalid_request");
+    assert_true(talk_logged("\"event\":\"operator_saw\".*\"id\":\"tx_"));
+}
+
+static void test_who_may_search_what(void **state)
+{
+    static const char *const paths[] = {"/v1/users?phone=%2B27820000001", "/v1/transactions",
+                                        "/v1/transactions/tx_01jb0000000000000000000000"};
+    static const char *const bad[] = {
+        "/v1/users",
+        "/v1/users?phone=082",
+        "/v1/users?phone=%2B27820000001&x=1",
+        "/v1/transactions?from=2020-01-01T00:00:00Z",
+        "/v1/transactions?from=2020-01-02T00:00:00Z&to=2020-01-01T00:00:00Z",
+        "/v1/transactions?wallet=x",
+        "/v1/transactions?user=x",
+        "/v1/transactions?phone=x",
+        "/v1/transactions?partner=x",
+        "/v1/transactions?min_amount=-1",
+        "/v1/transactions?max_amount=x",
+        "/v1/transactions?kind=theft",
+        "/v1/transactions?reference=",
+        "/v1/transactions?after=x",
+        "/v1/transactions?phone=%2B27820000001&wallet=wal_01jb0000000000000000000000"};
+    char authorization[120];
+    (void)state;
+    snprintf(authorization, sizeof authorization, "Bearer %s", talk.tokens[0]);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        talk_expect(talk_operator(paths[i], NULL), 401, "unauthenticated");
+        talk_expect(talk_operator(paths[i], authorization), 401, "unauthenticated");
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        talk_expect(search("%s", bad[i]), 400, "invalid_request");
+    /* and not on the public listener */
+    talk_expect(talk_ask("GET", "/v1/transactions", talk.tokens[0], NULL, NULL), 404, "not_found");
+    talk_expect(talk_ask("GET", "/v1/users?phone=%2B27820000001", talk.tokens[0], NULL, NULL), 405,
+                "method_not_allowed");
+}
+
 static void test_ledger_verifies(void **state)
 {
     (void)state;
@@ -247,7 +379,11 @@ int main(void)
         cmocka_unit_test(test_statements),
         cmocka_unit_test(test_which_format),
         cmocka_unit_test(test_what_no_statement_is_told_for),
+        cmocka_unit_test(test_searching),
+        cmocka_unit_test(test_one_transaction_for_operators),
+        cmocka_unit_test(test_who_may_search_what),
         cmocka_unit_test(test_long_statements),
+        cmocka_unit_test(test_searching_far),
         cmocka_unit_test(test_ledger_verifies),
     };
     return cmocka_run_group_tests(tests, talk_start, talk_end);

@@ -61,7 +61,7 @@ BODY = shape(["content"], {"required": {"type": "boolean"}, "content": CONTENT, 
 OPERATION = shape(["operationId", "summary", "tags", "security", "responses"], {
     "operationId": {"type": "string", "pattern": "^[a-z][A-Za-z]+$"}, "summary": TEXT, "description": TEXT,
     "tags": {"type": "array", "items": TEXT, "minItems": 1}, "security": SECURITY,
-    "parameters": {"type": "array", "items": PARAMETER}, "requestBody": BODY,
+    "servers": SERVERS, "parameters": {"type": "array", "items": PARAMETER}, "requestBody": BODY,
     "responses": {"type": "object", "minProperties": 1, "additionalProperties": False,
                   "patternProperties": {"^[1-5][0-9][0-9]$": RESPONSE}}})
 METHODS = ["get", "put", "post", "delete", "patch"]
@@ -78,6 +78,12 @@ DOCUMENT = shape(["openapi", "info", "servers", "paths", "components"], {
     "paths": {"type": "object", "additionalProperties": False, "patternProperties": {"^/": PATH}},
     "components": shape([], {"schemas": each(SCHEMA), "responses": each(RESPONSE), "parameters": each(PARAMETER),
                              "requestBodies": each(BODY), "headers": each(HEADER), "securitySchemes": each(SCHEME)})})
+
+
+def is_served(item, operation, public):
+    """On that listener? Without servers it is on the public one."""
+    servers = operation.get("servers", item.get("servers", [{"url": "public"}]))
+    return any(server["url"].endswith(":8444") != public for server in servers)
 
 
 class Document:
@@ -217,10 +223,11 @@ class Exchanges:
         method, (path, _, query) = exchange["method"].lower(), exchange["path"].partition("?")
         pattern = next((pattern for regex, pattern in self.paths if regex.match(path)), None)
         item = self.whole["paths"].get(pattern, {})
-        if pattern is not None and ("servers" in item) == exchange["public"]:
-            item = {}
+        here = {one for one in METHODS if one in item and is_served(item, item[one], exchange["public"])}
+        item = item if here else {}
         bare = method == "head"
-        operation = item.get("get" if bare else method)
+        wanted = "get" if bare else method
+        operation = item[wanted] if wanted in here else None
         responses = self.whole["components"]["responses"]
         status = str(exchange["status"])
         if status == "431":

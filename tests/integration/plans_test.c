@@ -38,6 +38,8 @@ static const struct allowance {
 } allowances[] = {
     {"lock_accounts", "Sort", "the accounts of one batch"},
     {"open_accounts", "Sort", "a system account per currency and kind"},
+    {"search_of_account", "Sort", "what a page looks at"},
+    {"search_of_time", "Sort", "what a page looks at"},
 };
 
 static bool is_allowed(const char *statement, const char *line)
@@ -362,6 +364,15 @@ static const struct question {
     {"history_seek_version", "(p_shop(), 100)", 8},
     {"history_seek_older", "(p_shop(), 100, p_past(), p_coming())", 8},
     {"history_seek_transaction", "(p_past())", 8},
+    /* operators: bounded by what a page may look at, here 100 rows of thousands */
+    {"search_of_account",
+     "(p_shop(), 9223372036854775807, uuid_floor(now() - interval '1 year'), p_coming(), "
+     "0::smallint, 0, 9223372036854775807, null, 'no such', 21, 100)",
+     450},
+    {"search_of_time",
+     "(null, 0, uuid_floor(now() - interval '1 day'), p_coming(), 0::smallint, 0, "
+     "9223372036854775807, null, 'no such', 21, 100)",
+     500},
     {"lock_accounts", "(p_batch())", 512},
     {"read_keys", "(array_fill('x'::text, array[64]), p_batch())", 256},
     {"update_accounts",
