@@ -52,28 +52,30 @@ const struct pg_statement ledger_rows_read_posted = {
 const struct pg_statement ledger_rows_update_accounts = {
     "update_accounts",
     "update accounts a set posted = u.posted, held = u.held, version = u.version "
-    "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) "
-    "as u(id, posted, held, version) where a.id = u.id"};
+    "from (select unnest($1::uuid[]) as id, unnest($2::bigint[]) as posted, "
+    "unnest($3::bigint[]) as held, unnest($4::bigint[]) as version) u where a.id = u.id"};
 
 static const struct pg_statement insert_transactions = {
     "insert_transactions",
     "insert into transactions (id, kind, currency, amount, fee, from_account, to_account, caller, "
     "from_version, to_version, note, reference, bundle, pricing, facts, trace_id, created_at) "
-    "select u.*, $17::timestamptz from unnest($1::uuid[], $2::smallint[], $3::integer[], "
-    "$4::bigint[], $5::bigint[], $6::uuid[], $7::uuid[], $8::uuid[], $9::bigint[], $10::bigint[], "
-    "$11::text[], $12::text[], $13::bytea[], $14::text[], $15::text[], $16::bytea[]) u"};
+    "select unnest($1::uuid[]), unnest($2::smallint[]), unnest($3::integer[]), "
+    "unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::uuid[]), unnest($7::uuid[]), "
+    "unnest($8::uuid[]), unnest($9::bigint[]), unnest($10::bigint[]), unnest($11::text[]), "
+    "unnest($12::text[]), unnest($13::bytea[]), unnest($14::text[]), unnest($15::text[]), "
+    "unnest($16::bytea[]), $17::timestamptz"};
 
 static const struct pg_statement insert_postings = {
     "insert_postings",
     "insert into postings (account, version, transaction_id, amount, posted_after, held_after) "
-    "select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], "
-    "$6::bigint[])"};
+    "select unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]), "
+    "unnest($5::bigint[]), unnest($6::bigint[])"};
 
 static const struct pg_statement insert_keys = {
     "insert_keys",
     "insert into idempotency (caller, key, request_hash, status, answer, transaction_id, "
-    "created_at) select u.*, $7::timestamptz from unnest($1::uuid[], $2::text[], $3::bytea[], "
-    "$4::smallint[], $5::bytea[], $6::uuid[]) u"};
+    "created_at) select unnest($1::uuid[]), unnest($2::text[]), unnest($3::bytea[]), "
+    "unnest($4::smallint[]), unnest($5::bytea[]), unnest($6::uuid[]), $7::timestamptz"};
 
 const struct pg_statement ledger_rows_open_accounts = {
     "open_accounts",
