@@ -419,6 +419,30 @@ static void test_the_server_only_adds(void **state)
     scratch_free(scratch);
 }
 
+/* Whoever writes: what no account may be, the database refuses. */
+static void test_what_no_account_may_be(void **state)
+{
+    static const char *const never[] = {
+        "kind = 0",       "kind = 6",          "status = 0",
+        "status = 4",     "tier = -1",         "tier = 4",
+        "held = -1",      "version = -1",      "floor = posted + 1",
+        "posted = -1",    "kind = null",       "held = null",
+        "version = null", "held = posted + 1", "kind = 1, floor = -1",
+    };
+    struct scratch *scratch = scratch_copy(stack, sound);
+    (void)state;
+    scratch_run(scratch, "create function refused(change text) returns integer language plpgsql "
+                         "as $$ begin execute 'update accounts set ' || change || "
+                         "' where kind = 1'; return 0; "
+                         "exception when check_violation or not_null_violation then return 1; "
+                         "end $$");
+    assert_int_equal(scratch_number(scratch, "select refused('held = 0')"), 0);
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (scratch_number(scratch, "select refused('%s')", never[i]) != 1)
+            fail_msg("an account with %s was taken", never[i]);
+    scratch_free(scratch);
+}
+
 /* ---- migrations */
 
 static size_t count_fresh(const struct migrate_result *result)
@@ -554,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_the_cache),
         cmocka_unit_test(test_no_cache_to_look_at),
         cmocka_unit_test(test_the_server_only_adds),
+        cmocka_unit_test(test_what_no_account_may_be),
         cmocka_unit_test(test_looking_changes_nothing),
         cmocka_unit_test(test_twice_at_once),
         cmocka_unit_test(test_refusals),
