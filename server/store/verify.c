@@ -121,8 +121,10 @@ static const struct invariant {
      "nobody may change transactions, postings or what priced them: privileges and "
      "triggers",
      unchanged, NULL},
-    {"6 cache", "every access token in Redis is an open sign-in or key of the database", NULL,
-     NULL},
+    {"6 cache",
+     "every access token in Redis is an open sign-in or key of the database; no copy is ahead of "
+     "its wallet, or says anything else than was booked",
+     NULL, NULL},
     {"7 own writes", "every remembered answer says what was booked, and the balance after it", NULL,
      NULL},
     {"8 limits", "limit counters equal their postings", NULL, NULL},

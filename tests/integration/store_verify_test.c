@@ -346,6 +346,54 @@ static void test_the_cache(void **state)
     scratch_free(scratch);
 }
 
+/* What stands at the beginning of a copy: store/cache_entry.h. */
+static void copy(uint8_t wallet, const char *what, uint8_t version, int16_t posted)
+{
+    char key[60];
+    char value[64] = {[7] = (char)version};
+    memset(value + 16, posted < 0 ? -1 : 0, 6);
+    value[22] = (char)(posted >> 8);
+    value[23] = (char)posted;
+    snprintf(key, sizeof key, "{20%02x%028d}:%s", wallet, 0, what);
+    freeReplyObject(redisCommand(redis, "SET %s %b", key, value, sizeof value));
+}
+
+static void expect_copies(const char *broken, const char *first)
+{
+    struct said said;
+    verify(sound->owner, stack->redis, &said);
+    assert_true(said.lines[5].checked);
+    assert_string_equal(said.broken, broken);
+    if (first != NULL)
+        assert_string_equal(said.lines[5].first, first);
+}
+
+static void test_copies_of_wallets(void **state)
+{
+    (void)state;
+    freeReplyObject(redisCommand(redis, "FLUSHALL"));
+    copy(1, "balance", 2, 8950);
+    copy(1, "page", 2, 77);   /* says no balance: that is its owner's id */
+    copy(2, "balance", 0, 0); /* behind: whoever reads it refuses it */
+    freeReplyObject(redisCommand(redis, "SET {x}:balance no-copy"));
+    freeReplyObject(redisCommand(redis, "RPUSH {y}:page no-copy"));
+    expect_copies("", NULL);
+    copy(2, "page", 2, 0);
+    expect_copies("6", "the cached {20020000000000000000000000000000}:page is not what was booked");
+    copy(2, "page", 1, 0);
+    copy(1, "balance", 3, 8950);
+    expect_copies("6",
+                  "the cached {20010000000000000000000000000000}:balance is not what was booked");
+    copy(1, "balance", 1, 10000);
+    expect_copies("", NULL);
+    copy(1, "balance", 1, 9999);
+    expect_copies("6", NULL);
+    copy(1, "balance", 2, 8950);
+    copy(9, "balance", 0, 0); /* nobody's */
+    expect_copies("6", NULL);
+    freeReplyObject(redisCommand(redis, "FLUSHALL"));
+}
+
 static void test_no_cache_to_look_at(void **state)
 {
     struct said said;
@@ -576,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_each_corruption_is_found),
         cmocka_unit_test(test_a_database_that_is_not_ours),
         cmocka_unit_test(test_the_cache),
+        cmocka_unit_test(test_copies_of_wallets),
         cmocka_unit_test(test_no_cache_to_look_at),
         cmocka_unit_test(test_the_server_only_adds),
         cmocka_unit_test(test_what_no_account_may_be),

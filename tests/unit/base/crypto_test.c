@@ -54,6 +54,27 @@ static void test_sha256(void **state)
 }
 
 /* RFC 4231, cases 1, 2, 6 and 7. */
+/* The first two of SipHash's own 128-bit vectors (vectors_sip128, key 00..0f, text 00, 00 01, ..).
+ */
+static void test_short_mac(void **state)
+{
+    static const uint8_t expected[2][CRYPTO_SHORT_MAC_SIZE] = {
+        {0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6, 0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02,
+         0x93},
+        {0xda, 0x87, 0xc1, 0xd8, 0x6b, 0x99, 0xaf, 0x44, 0x34, 0x76, 0x59, 0x11, 0x9b, 0x22, 0xfc,
+         0x45},
+    };
+    uint8_t key[16];
+    uint8_t mac[CRYPTO_SHORT_MAC_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)i;
+    for (size_t i = 0; i < 2; i++) {
+        crypto_short_mac(key, (struct slice){(const char *)key, i}, mac);
+        assert_memory_equal(mac, expected[i], sizeof mac);
+    }
+}
+
 static void test_hmac_sha256(void **state)
 {
     (void)state;
@@ -291,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passwords_keep_their_memory), /* before others leave blocks */
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_short_mac),
         cmocka_unit_test(test_hmac_sha256),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_equal),
