@@ -84,6 +84,7 @@ void feed_open(struct feed *feed)
 {
     struct request *request = feed->request;
     request->feed = feed;
+    request->session->feeds++;
     request->unsent = bytes_view(&feed->waiting);
     request->session->output_bytes += request->unsent.length;
     request_hold(request, request->unsent.length);

@@ -18,6 +18,7 @@
 
 /* Known again by its acknowledgement: the peer has seen the shutdown notice. */
 const uint8_t session_drain_ping[8] = {'m', 'o', 'o', 'l', 'a', 'h', '-', '1'};
+static const uint8_t silence_ping[8] = {'m', 'o', 'o', 'l', 'a', 'h', '-', '2'};
 
 const struct session_limits session_limits_default = {
     .streams_max = 100,
@@ -29,6 +30,7 @@ const struct session_limits session_limits_default = {
     .body_timeout_us = 20L * CLOCK_SECOND,
     .request_timeout_us = 10L * CLOCK_SECOND,
     .unread_timeout_us = 30L * CLOCK_SECOND,
+    .silence_us = 60L * CLOCK_SECOND,
     .idle_timeout_us = 300L * CLOCK_SECOND,
     .glitches_max = 400,
 };
@@ -117,7 +119,7 @@ struct session *session_new(const struct session_limits *limits, const struct se
     session->client = *client;
     session->has_client_certificate = has_client_certificate;
     session->now = now;
-    session->began = session->idle_since = session->glitches_at = now;
+    session->began = session->heard_at = session->idle_since = session->glitches_at = now;
     if (!make_nghttp2(session)) {
         session_free(session);
         return NULL;
@@ -147,6 +149,7 @@ void session_unlink(struct session *session, struct request *request)
     if (request->next != NULL)
         request->next->previous = request->previous;
     session->open_count--;
+    session->feeds -= request->feed != NULL;
     session->output_bytes -= request->unsent.length;
     session->idle_since = session->now;
     request->unsent = (struct slice){NULL, 0};
@@ -213,7 +216,7 @@ static bool serve_ready(struct session *session)
 
 bool session_receive(struct session *session, const void *data, size_t length, int64_t now)
 {
-    session->now = now;
+    session->now = session->heard_at = now;
     if (session->broken)
         return false;
     ssize_t used = nghttp2_session_mem_recv(session->ng, data, length);
@@ -319,6 +322,20 @@ static bool expire_requests(struct session *session)
     return true;
 }
 
+/* Whoever only listens to a feed needn't say anything: so it is asked whether it's still there. */
+static bool is_gone(struct session *session)
+{
+    int64_t silent = session->now - session->heard_at;
+    if (session->feeds == 0 || silent < session->limits.silence_us)
+        return false;
+    if (session->pinged_at > session->heard_at)
+        return session->pinged_at + session->limits.silence_us <= session->now;
+    session->pinged_at = session->now;
+    nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, silence_ping);
+    session->owner.wake(session->owner.owner);
+    return false;
+}
+
 bool session_expire(struct session *session, int64_t now)
 {
     session->now = now;
@@ -332,7 +349,7 @@ bool session_expire(struct session *session, int64_t now)
     }
     bool greeting_late =
         !session->greeted && session->began + session->limits.header_timeout_us <= now;
-    if (greeting_late || !expire_requests(session))
+    if (greeting_late || is_gone(session) || !expire_requests(session))
         session_break(session, NGHTTP2_ENHANCE_YOUR_CALM);
     return !session->broken;
 }

@@ -32,9 +32,11 @@ struct session_limits {
     int64_t unread_timeout_us;  /* an answer until the peer has taken it, and 1 s more per KiB of
                                    its body: reckoned once, so taking a byte now and then wins no
                                    time. Past it the connection ends */
-    int64_t idle_timeout_us;    /* no stream open; the peer's first SETTINGS have header_timeout */
-    uint32_t glitches_max;      /* resets we had to send, empty frames, PINGs, SETTINGS...: a leaky
-                                   budget, then GOAWAY ENHANCE_YOUR_CALM */
+    int64_t silence_us;      /* a peer that has feeds and says nothing for so long gets a PING; for
+                                so long again, and it is gone (a phone that changed networks) */
+    int64_t idle_timeout_us; /* no stream open; the peer's first SETTINGS have header_timeout */
+    uint32_t glitches_max;   /* resets we had to send, empty frames, PINGs, SETTINGS...: a leaky
+                                budget, then GOAWAY ENHANCE_YOUR_CALM */
 };
 
 extern const struct session_limits session_limits_default;

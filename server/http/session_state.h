@@ -18,7 +18,10 @@ struct session {
     uint32_t ready;      /* complete ones that wait to be served */
     size_t output_bytes; /* of bodies that wait to be sent */
     int64_t began;
-    bool greeted; /* the peer's SETTINGS have come */
+    bool greeted;     /* the peer's SETTINGS have come */
+    uint32_t feeds;   /* open ones */
+    int64_t heard_at; /* anything at all */
+    int64_t pinged_at;
     int64_t idle_since;
     bool idle_said;
     int64_t glitches;

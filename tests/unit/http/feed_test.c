@@ -114,8 +114,10 @@ static void test_grows_in_order(void **state)
     assert_int_equal(heard.taken, 2);
     assert_false(answer->closed);
     /* quiet for hours: nothing that a deadline could want */
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         assert_true(pair_expire(&pair, 600 * (int64_t)CLOCK_SECOND));
+        pair_run(&pair);
+    }
     assert_true(feed_add(&source->feed, SLICE("four")));
     feed_end(&source->feed);
     feed_end(&source->feed);
@@ -249,6 +251,35 @@ static void test_not_even_the_reset_is_read(void **state)
     assert_false(pair_expire(&pair, 1));
 }
 
+/* A phone that has changed networks: nothing tells, but it doesn't answer. */
+static void test_a_reader_that_is_gone_without_a_word(void **state)
+{
+    (void)state;
+    open_pair(65535, false);
+    begin("GET", SLICE("one"));
+    for (int i = 0; i < 5; i++) { /* asked, and still there */
+        assert_true(pair_expire(&pair, limits.silence_us));
+        pair_run(&pair);
+    }
+    assert_true(pair_expire(&pair, limits.silence_us));
+    assert_true(pair_hear(&pair)); /* the PING: its answer gets lost */
+    assert_true(pair_expire(&pair, limits.silence_us - 1));
+    assert_false(pair_expire(&pair, 1));
+}
+
+/* Whoever has no feed isn't asked: it has the time of an idle connection. */
+static void test_others_may_be_silent(void **state)
+{
+    (void)state;
+    open_pair(65535, false);
+    begin("GET", SLICE("one"));
+    feed_end(&source->feed);
+    pair_run(&pair);
+    assert_true(pair_expire(&pair, limits.silence_us));
+    assert_false(pair_hear(&pair));
+    assert_true(pair_expire(&pair, limits.silence_us));
+}
+
 /* Each portion that is taken gives the next one its time. */
 static void test_a_steady_reader_stays(void **state)
 {
@@ -378,6 +409,8 @@ int main(void)
         TEST(test_the_deadline_answered_before),
         TEST(test_a_slow_reader_is_cut_off),
         TEST(test_not_even_the_reset_is_read),
+        TEST(test_a_reader_that_is_gone_without_a_word),
+        TEST(test_others_may_be_silent),
         TEST(test_a_steady_reader_stays),
         TEST(test_others_output_is_respected),
         TEST(test_drain_ends_it_cleanly),
