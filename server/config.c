@@ -86,7 +86,7 @@ static const struct settings_item items[] = {
      "a connection without requests"},
     {"events.streams", SETTINGS_INTEGER, AT(event_streams), "10000", 1, 1000000,
      "event streams at once per worker"},
-    {"events.streams_per_user", SETTINGS_INTEGER, AT(event_streams_per_user), "10", 1, 1000,
+    {"events.streams_per_user", SETTINGS_INTEGER, AT(event_streams_per_user), "10", 1, 1000000,
      "... and of one user"},
     {"events.heartbeat_s", SETTINGS_INTEGER, AT(event_heartbeat_s), "15", 1, 3600,
      "a quiet stream says that it is there"},

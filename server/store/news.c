@@ -11,10 +11,10 @@
 #include "store/pg_pool.h"
 #include "store/pg_rows.h"
 
-#define BUCKETS 4096                /* a power of two */
-#define SLICE_MAX 256               /* watches in one question: under a millisecond */
-#define ROUND_US (CLOCK_SECOND / 4) /* from a round's begin to the next one's, at least */
-#define REST 9                      /* ... and so many times what the round has taken */
+#define BUCKETS 4096                     /* a power of two */
+#define SLICE_MAX 256                    /* watches in one question: under a millisecond */
+#define ROUND_US (CLOCK_SECOND * 3 / 20) /* from a round's begin to the next one's, at least */
+#define REST 9                           /* ... and so many times what the round has taken */
 #define REST_MAX (INT64_C(5) * CLOCK_SECOND)
 
 struct news {
