@@ -157,7 +157,7 @@ static void end_one(struct revisions_change *change)
         !replace(word, &old, compose(revision_of(old) + 1, doubt, wanted > 0 ? wanted - 1 : 0)));
     bool newest = doubt == 0 && revision_of(old) - change->seen == change->behind &&
                   change->generation == revisions_generation();
-    change->revision = newest && wanted > 1 ? revision_of(old) + 1 : 0;
+    change->revision = wanted <= 1 ? 0 : newest ? revision_of(old) + 1 : REVISIONS_NEVER;
     change->forget = wanted == 1;
 }
 

@@ -50,13 +50,16 @@ void revisions_want(const struct uuid *wallet);
 /* It has changed, otherwise than by posting: after the commit, before the answer. */
 void revisions_touch(const struct uuid *wallet);
 
+/* No copy is good under it: there is, or will be, a newer one, which goes over it. */
+#define REVISIONS_NEVER UINT64_MAX
+
 /* A set of wallets whose change is on its way. */
 struct revisions_change {
     struct uuid wallet;
     uint64_t seen; /* the revision when it began */
     uint64_t generation;
     unsigned behind;   /* changes before it whose end was not known then */
-    uint64_t revision; /* revisions_end: copies of this change may be made under it; 0: none */
+    uint64_t revision; /* revisions_end: of copies that are made of it; 0: nobody wants any */
     bool forget;       /* revisions_end: nobody has read it for long: its copies may go */
 };
 

@@ -70,12 +70,12 @@ static void test_the_newest_is_told_apart(void **state)
         struct revisions_change *first = order == 0 ? &older : &newer;
         struct revisions_change *last = order == 0 ? &newer : &older;
         revisions_end(first, 1);
-        assert_int_equal(first->revision, 0); /* the other one is in doubt */
+        assert_true(first->revision == REVISIONS_NEVER); /* the other one is in doubt */
         revisions_end(last, 1);
         if (order == 0)
             assert_true(is_good(1, newer.revision));
         else
-            assert_int_equal(older.revision, 0); /* what it has isn't the newest */
+            assert_true(older.revision == REVISIONS_NEVER); /* what it has isn't the newest */
     }
 }
 
@@ -91,9 +91,9 @@ static void test_one_that_began_later(void **state)
     revisions_end(&changes[0], 1);
     revisions_begin(&changes[2], 1);
     revisions_end(&changes[2], 1);
-    assert_int_equal(changes[2].revision, 0);
+    assert_true(changes[2].revision == REVISIONS_NEVER);
     revisions_end(&changes[1], 1);
-    assert_int_equal(changes[1].revision, 0);
+    assert_true(changes[1].revision == REVISIONS_NEVER);
     revisions_want(&id);
     revisions_begin(&changes[0], 1);
     revisions_begin(&changes[1], 1);
@@ -113,7 +113,7 @@ static void test_wallets_that_share_a_word(void **state)
     revisions_want(&id);
     revisions_begin(changes, 2);
     revisions_end(changes, 2);
-    assert_int_equal(changes[0].revision, 0);
+    assert_true(changes[0].revision == REVISIONS_NEVER);
     assert_true(is_good(3, changes[1].revision));
 }
 
@@ -153,7 +153,7 @@ static void test_a_worker_that_died(void **state)
         assert_false(revisions_read(&id, &revision));
         revisions_begin(&change, 1);
         revisions_end(&change, 1);
-        assert_int_equal(change.revision, 0);
+        assert_true(change.revision == REVISIONS_NEVER);
     }
 }
 
@@ -187,7 +187,7 @@ static void test_touched_and_new_generations(void **state)
     revisions_new_generation();
     assert_int_not_equal(revisions_generation(), generation);
     revisions_end(&change, 1);
-    assert_int_equal(change.revision, 0);
+    assert_true(change.revision == REVISIONS_NEVER);
 }
 
 static void test_not_started(void **state)
