@@ -13,8 +13,10 @@
 
 #define BUCKETS 4096                     /* a power of two */
 #define SLICE_MAX 256                    /* watches in one question: under a millisecond */
-#define ROUND_US (CLOCK_SECOND * 3 / 20) /* from a round's begin to the next one's, at least */
-#define REST 9                           /* ... and so many times what the round has taken */
+#define SLICES_AT_ONCE 8                 /* in flight, over all connections of the pool */
+#define ROUND_US (CLOCK_SECOND * 3 / 20) /* from a round's begin to the next one's, at least: */
+#define WATCH_US 40 /* ... so much for each watch, of which PostgreSQL works for 3, */
+#define REST 4      /* ... and so many times what the round has taken: all may be busy */
 #define REST_MAX (INT64_C(5) * CLOCK_SECOND)
 
 struct news {
@@ -22,8 +24,9 @@ struct news {
     struct news_watch *buckets[BUCKETS];
     struct news_watch **all; /* in no order: rounds go through it */
     size_t count, room;
-    size_t at;  /* of the round: those before it are asked for */
-    bool round; /* one is under way: a question is out */
+    size_t at;   /* of the round: those before it are asked for */
+    int out;     /* questions under way; 0: no round is */
+    bool failed; /* one of them had no answer: the next round asks again */
     int64_t began;
     int64_t next; /* when the next one may begin */
 };
@@ -141,29 +144,31 @@ static void take_row(struct news *news, const struct pg_rows *rows, int row)
     }
 }
 
-static void ask_slice(struct news *news);
+static void go_on(struct news *news);
 
 static void on_news(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct news *news = owner;
-    if (outcome != PG_OK) { /* the next round asks again */
-        news->round = false;
-        return;
-    }
-    for (int i = 0; i < pg_rows_count(rows); i++)
+    news->out--;
+    if (outcome != PG_OK)
+        news->failed = true;
+    for (int i = 0; outcome == PG_OK && i < pg_rows_count(rows); i++)
         take_row(news, rows, i);
-    ask_slice(news);
+    go_on(news);
+}
+
+static int64_t longer(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 static void end_round(struct news *news)
 {
-    int64_t now = clock_monotonic();
-    int64_t rest = REST * (now - news->began);
-    news->round = false;
-    metrics_observe(metrics.rounds, (uint64_t)(now - news->began));
-    news->next = now + (rest < REST_MAX ? rest : REST_MAX);
-    if (news->next < news->began + ROUND_US)
-        news->next = news->began + ROUND_US;
+    int64_t taken = clock_monotonic() - news->began;
+    int64_t rest = taken * REST < REST_MAX ? taken * REST : REST_MAX;
+    int64_t period = longer(ROUND_US, (int64_t)news->count * WATCH_US);
+    metrics_observe(metrics.rounds, (uint64_t)taken);
+    news->next = news->began + longer(period, taken + rest);
 }
 
 static void fill_slice(struct news *news, struct pg_params *params, size_t count)
@@ -185,14 +190,10 @@ static void fill_slice(struct news *news, struct pg_params *params, size_t count
     pg_array_end(&statuses);
 }
 
-static void ask_slice(struct news *news)
+static bool ask_slice(struct news *news)
 {
     struct arena arena;
     struct pg_params params;
-    if (news->at >= news->count) {
-        end_round(news);
-        return;
-    }
     size_t count = news->count - news->at;
     if (count > SLICE_MAX)
         count = SLICE_MAX;
@@ -200,15 +201,29 @@ static void ask_slice(struct news *news)
     pg_params_init(&params, &arena);
     fill_slice(news, &params, count);
     news->at += count;
-    news->round = pg_pool_read(news->pool, &find_news, &params, on_news, news);
+    bool asked = pg_pool_read(news->pool, &find_news, &params, on_news, news);
     arena_release(&arena);
+    return asked;
+}
+
+static void go_on(struct news *news)
+{
+    while (!news->failed && news->at < news->count && news->out < SLICES_AT_ONCE) {
+        if (ask_slice(news))
+            news->out++;
+        else
+            news->failed = true;
+    }
+    if (news->out == 0)
+        end_round(news);
 }
 
 void news_turn(struct news *news, int64_t now)
 {
-    if (news->count == 0 || news->round || now < news->next)
+    if (news->count == 0 || news->out > 0 || now < news->next)
         return;
     news->at = 0;
     news->began = now;
-    ask_slice(news);
+    news->failed = false;
+    go_on(news);
 }

@@ -2,8 +2,10 @@
  * the truth and is asked for in slices, a few times a second and only while somebody watches; who
  * posts in this process may tell at once (news_tell), and if he doesn't, it only costs time.
  *
- * Asking takes at most a tenth of one connection's time: with ten thousands of watched wallets the
- * rounds get longer, not the database busier. */
+ * PostgreSQL spends less than a tenth of a core on it (measured: 10,000 watched wallets cost it
+ * 7.5 %, the worker 3 %, and news is half a second old): with more the rounds get longer, not the
+ * database busier. The same when everything is slow.
+ */
 #ifndef STORE_NEWS_H
 #define STORE_NEWS_H
 
