@@ -16,13 +16,13 @@
 #include "ledger/transaction.h"
 #include "store/gate.h"
 
-#define OWNERS 1024                 /* lists by owner: a power of two */
-#define PAGE 32                     /* events read at once */
-#define PORTION_MAX (FEED_MAX / 2)  /* ... and told: whatever one more of them has, it fits */
-#define LOOK_US CLOCK_SECOND        /* how often each stream is looked at */
-#define RETRY_MS 1000               /* readers come back after that, and up to so much more: */
-#define RETRY_SPREAD_MS 2000        /* not all of a worker's at once */
-#define DOUBT_US (5 * CLOCK_SECOND) /* the gate couldn't say: asked again after it */
+#define OWNERS 1024                /* lists by owner: a power of two */
+#define PAGE 32                    /* events read at once */
+#define PORTION_MAX (FEED_MAX / 2) /* ... and told: whatever one more of them has, it fits */
+#define LOOK_US CLOCK_SECOND       /* how often each stream is looked at */
+#define RETRY_MS 1000              /* readers come back after that, and up to so much more: */
+#define RETRY_SPREAD_MS 2000       /* not all of a worker's at once */
+#define DOUBT_US (INT64_C(5) * CLOCK_SECOND) /* the gate couldn't say: asked again after it */
 
 struct event_hub {
     struct pg_pool *pool;

@@ -15,7 +15,7 @@
 
 struct request;
 
-#define FEED_MAX (64 * 1024) /* bytes that wait in one feed */
+#define FEED_MAX (64UL * 1024) /* bytes that wait in one feed */
 
 enum feed_state {
     FEED_BEGUN, /* not answered yet; or answered otherwise: then it goes without having been open */
