@@ -25,6 +25,10 @@ enum {
 };
 
 _Static_assert(CRYPTO_HASH_SIZE == crypto_hash_sha256_BYTES, "SHA-256");
+_Static_assert(CRYPTO_SEED_SIZE == crypto_sign_SEEDBYTES &&
+                   CRYPTO_PUBLIC_SIZE == crypto_sign_PUBLICKEYBYTES &&
+                   CRYPTO_SIGNATURE_SIZE == crypto_sign_BYTES,
+               "Ed25519");
 _Static_assert(CRYPTO_PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "room for argon2id's text");
 
 bool crypto_start(void)
@@ -155,6 +159,32 @@ bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t u
         }
     }
     return found;
+}
+
+void crypto_ed25519_public(const uint8_t seed[CRYPTO_SEED_SIZE], uint8_t key[CRYPTO_PUBLIC_SIZE])
+{
+    uint8_t secret[crypto_sign_SECRETKEYBYTES];
+
+    crypto_sign_seed_keypair(key, secret, seed);
+    memory_wipe(secret, sizeof secret);
+}
+
+void crypto_ed25519_sign(const uint8_t seed[CRYPTO_SEED_SIZE], struct slice text,
+                         uint8_t signature[CRYPTO_SIGNATURE_SIZE])
+{
+    uint8_t secret[crypto_sign_SECRETKEYBYTES];
+    uint8_t key[CRYPTO_PUBLIC_SIZE];
+
+    crypto_sign_seed_keypair(key, secret, seed);
+    crypto_sign_detached(signature, NULL, (const unsigned char *)text.at, text.length, secret);
+    memory_wipe(secret, sizeof secret);
+}
+
+bool crypto_ed25519_verify(const uint8_t key[CRYPTO_PUBLIC_SIZE], struct slice text,
+                           const uint8_t signature[CRYPTO_SIGNATURE_SIZE])
+{
+    return crypto_sign_verify_detached(signature, (const unsigned char *)text.at, text.length,
+                                       key) == 0;
 }
 
 void crypto_base64url(const void *data, size_t length, char *out)

@@ -11,6 +11,9 @@
 #define CRYPTO_HASH_SIZE 32
 #define CRYPTO_PASSWORD_HASH_MAX 128 /* argon2id's encoded text and NUL */
 #define CRYPTO_TOTP_SECRET_SIZE 20
+#define CRYPTO_SEED_SIZE 32      /* Ed25519's private key, as RFC 8032 has it */
+#define CRYPTO_PUBLIC_SIZE 32    /* ... its public key */
+#define CRYPTO_SIGNATURE_SIZE 64 /* ... and a signature */
 
 /* Once per process, before anything else here; false: no random source, don't start. */
 bool crypto_start(void);
@@ -36,6 +39,13 @@ bool crypto_password_verify(struct slice password, const char *encoded);
  * `*step` is the one that matched, to be remembered so that a code counts once. */
 bool crypto_totp_verify(const uint8_t secret[CRYPTO_TOTP_SECRET_SIZE], int64_t unix_seconds,
                         struct slice code, int64_t *step);
+
+/* Ed25519 (RFC 8032). The same text under the same key has the same signature, always. */
+void crypto_ed25519_public(const uint8_t seed[CRYPTO_SEED_SIZE], uint8_t key[CRYPTO_PUBLIC_SIZE]);
+void crypto_ed25519_sign(const uint8_t seed[CRYPTO_SEED_SIZE], struct slice text,
+                         uint8_t signature[CRYPTO_SIGNATURE_SIZE]);
+bool crypto_ed25519_verify(const uint8_t key[CRYPTO_PUBLIC_SIZE], struct slice text,
+                           const uint8_t signature[CRYPTO_SIGNATURE_SIZE]);
 
 /* RFC 4648 base64url without padding. `out` holds 4/3 of length rounded up, plus NUL. */
 void crypto_base64url(const void *data, size_t length, char *out);

@@ -307,6 +307,29 @@ static void test_base32(void **state)
     assert_string_equal(out, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
 }
 
+/* RFC 8032, 7.1, test 2. */
+static void test_ed25519(void **state)
+{
+    (void)state;
+    static const uint8_t seed[CRYPTO_SEED_SIZE] = {0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda,
+                                                   0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11, 0x4e, 0x0f,
+                                                   0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24,
+                                                   0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb};
+    uint8_t key[CRYPTO_PUBLIC_SIZE];
+    uint8_t signature[CRYPTO_SIGNATURE_SIZE];
+
+    crypto_ed25519_public(seed, key);
+    assert_hex(key, sizeof key, "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
+    crypto_ed25519_sign(seed, SLICE("\x72"), signature);
+    assert_hex(signature, sizeof signature,
+               "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+               "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");
+    assert_true(crypto_ed25519_verify(key, SLICE("\x72"), signature));
+    assert_false(crypto_ed25519_verify(key, SLICE("\x73"), signature));
+    signature[0] ^= 1;
+    assert_false(crypto_ed25519_verify(key, SLICE("\x72"), signature));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_short_mac),
         cmocka_unit_test(test_hmac_sha256),
+        cmocka_unit_test(test_ed25519),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_passwords),
