@@ -63,6 +63,29 @@ void crypto_sha256(struct slice text, uint8_t hash[CRYPTO_HASH_SIZE])
     crypto_hash_sha256(hash, (const unsigned char *)text.at, text.length);
 }
 
+_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct crypto_sum),
+               "room for libsodium's state");
+
+static crypto_hash_sha256_state *state_of(struct crypto_sum *sum)
+{
+    return (crypto_hash_sha256_state *)(void *)sum->state;
+}
+
+void crypto_sum_begin(struct crypto_sum *sum)
+{
+    crypto_hash_sha256_init(state_of(sum));
+}
+
+void crypto_sum_add(struct crypto_sum *sum, const void *data, size_t length)
+{
+    crypto_hash_sha256_update(state_of(sum), data, length);
+}
+
+void crypto_sum_end(struct crypto_sum *sum, uint8_t hash[CRYPTO_HASH_SIZE])
+{
+    crypto_hash_sha256_final(state_of(sum), hash);
+}
+
 void crypto_hmac_sha256(struct slice key, struct slice text, uint8_t mac[CRYPTO_HASH_SIZE])
 {
     crypto_auth_hmacsha256_state state;

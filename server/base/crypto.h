@@ -20,6 +20,15 @@ bool crypto_start(void);
 
 void crypto_random(void *out, size_t length);
 void crypto_sha256(struct slice text, uint8_t hash[CRYPTO_HASH_SIZE]);
+
+/* The same of a text that comes in pieces. */
+struct crypto_sum {
+    _Alignas(16) uint8_t state[128];
+};
+void crypto_sum_begin(struct crypto_sum *sum);
+void crypto_sum_add(struct crypto_sum *sum, const void *data, size_t length);
+void crypto_sum_end(struct crypto_sum *sum, uint8_t hash[CRYPTO_HASH_SIZE]);
+
 void crypto_hmac_sha256(struct slice key, struct slice text, uint8_t mac[CRYPTO_HASH_SIZE]);
 
 /* SipHash-2-4 with 128 bits: a MAC for short texts that is checked often, a tenth of a microsecond.

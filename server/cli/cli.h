@@ -18,7 +18,8 @@ struct cli {
     const char *phone, *name;                    /* of a user */
     const char *kind, *amount, *currency, *tier; /* of a movement to be priced */
     bool own;
-    int count; /* words behind the command's name */
+    const char *month, *folder; /* of an archive */
+    int count;                  /* words behind the command's name */
     char **words;
 };
 
@@ -27,7 +28,8 @@ enum cli_option {
     CLI_DATABASE = 1, /* and it can't do without */
     CLI_REDIS = 2,
     CLI_USER = 4, /* --phone --name */
-    CLI_MOVEMENT = 8
+    CLI_MOVEMENT = 8,
+    CLI_ARCHIVE = 16 /* --month --to --from */
 };
 
 struct cli_command {

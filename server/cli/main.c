@@ -40,18 +40,31 @@ enum {
     CURRENCY,
     TIER,
     OWN,
+    MONTH,
+    TO,
+    FROM,
     JSON,
     VERSION
 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, CONFIG}, {"database", required_argument, NULL, DATABASE},
-    {"redis", required_argument, NULL, REDIS},   {"phone", required_argument, NULL, PHONE},
-    {"name", required_argument, NULL, NAME},     {"kind", required_argument, NULL, KIND},
-    {"amount", required_argument, NULL, AMOUNT}, {"currency", required_argument, NULL, CURRENCY},
-    {"tier", required_argument, NULL, TIER},     {"own", no_argument, NULL, OWN},
-    {"json", no_argument, NULL, JSON},           {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, VERSION},     {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, CONFIG},
+    {"database", required_argument, NULL, DATABASE},
+    {"redis", required_argument, NULL, REDIS},
+    {"phone", required_argument, NULL, PHONE},
+    {"name", required_argument, NULL, NAME},
+    {"kind", required_argument, NULL, KIND},
+    {"amount", required_argument, NULL, AMOUNT},
+    {"currency", required_argument, NULL, CURRENCY},
+    {"tier", required_argument, NULL, TIER},
+    {"own", no_argument, NULL, OWN},
+    {"month", required_argument, NULL, MONTH},
+    {"to", required_argument, NULL, TO},
+    {"from", required_argument, NULL, FROM},
+    {"json", no_argument, NULL, JSON},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, VERSION},
+    {NULL, 0, NULL, 0},
 };
 
 /* What was typed beside the words. */
@@ -91,6 +104,10 @@ static void print_options(FILE *out, unsigned takes)
               "  --kind KIND           transfer when not given\n"
               "  --tier TIER           the payer's KYC tier, 0 (when not given) to 3\n"
               "  --own                 between two wallets of one owner\n",
+              out);
+    if ((takes & CLI_ARCHIVE) != 0)
+        fputs("  --month MONTH         like 2024-01, in UTC\n"
+              "  --to, --from FOLDER   where moolah-2024-01 will be, or is\n",
               out);
     fputs("  --json                for machines\n"
           "  --help\n",
@@ -176,6 +193,13 @@ static const char **place_of(struct typed *typed, int option, unsigned *given)
     case TIER:
         *given = CLI_MOVEMENT;
         return &cli->tier;
+    case MONTH:
+        *given = CLI_ARCHIVE;
+        return &cli->month;
+    case TO:
+    case FROM:
+        *given = CLI_ARCHIVE;
+        return &cli->folder;
     default:
         return NULL;
     }
@@ -237,12 +261,13 @@ static int check_words(const struct typed *typed, const struct group *group,
                         command->name, command->words[0] == '\0' ? "" : " ", command->words,
                         typed->cli.words[command->most], group->name);
     if ((typed->given & ~command->takes) != 0)
-        return cli_fail(2, "moolah %s %s doesn't take %s: moolah %s --help", group->name,
-                        command->name,
-                        (typed->given & ~command->takes & CLI_REDIS) != 0  ? "--redis"
-                        : (typed->given & ~command->takes & CLI_USER) != 0 ? "--phone or --name"
-                                                                           : "what is priced",
-                        group->name);
+        return cli_fail(
+            2, "moolah %s %s doesn't take %s: moolah %s --help", group->name, command->name,
+            (typed->given & ~command->takes & CLI_REDIS) != 0     ? "--redis"
+            : (typed->given & ~command->takes & CLI_USER) != 0    ? "--phone or --name"
+            : (typed->given & ~command->takes & CLI_ARCHIVE) != 0 ? "--month, --to or --from"
+                                                                  : "what is priced",
+            group->name);
     return 0;
 }
 

@@ -38,11 +38,15 @@ static const char zero_sum[] =
     "group by currency having sum(posted) <> 0) "
     "select (select count(*) from legs), count(*), min(x) from bad";
 
+/* What an archived month did to an account is one step of many versions. */
 static const char balances[] =
-    "with p as (select account, sum(amount) s, count(*) n, max(version) v, "
-    "(array_agg(posted_after order by version desc))[1] last from postings group by 1), "
+    "with steps as (select account, version, version - 1 as since, amount, posted_after "
+    "from postings union all select account, version, first_version - 1, posted - posted_before, "
+    "posted from archive_balances), "
+    "p as (select account, sum(amount) s, sum(version - since) n, max(version) v, "
+    "(array_agg(posted_after order by version desc))[1] last from steps group by 1), "
     "chain as (select account, version, posted_after, amount, lag(posted_after, 1, 0::bigint) "
-    "over (partition by account order by version) before from postings), "
+    "over (partition by account order by version) before from steps), "
     "bad as (select 'account ' || a.id as x from accounts a left join p on p.account = a.id "
     "where a.posted <> coalesce(p.s, 0) or a.version <> coalesce(p.v, 0) "
     "or coalesce(p.n, 0) <> coalesce(p.v, 0) or a.posted <> coalesce(p.last, 0) "
@@ -65,9 +69,17 @@ static const char floors[] =
 /* Calls that move no money are remembered, too: their keys have no transaction, and their answers
  * no transaction's id. */
 static const char keys[] =
-    "with bad as (select 'key ' || key || ' without its transaction' as x from idempotency i "
+    "with away as (select i.caller, i.key, i.answer, m.month from idempotency i join archives m "
+    "on i.transaction_id >= m.begins and i.transaction_id < m.ends), "
+    "bad as (select 'key ' || key || ' without its transaction' as x from idempotency i "
     "where transaction_id is not null "
     "and not exists (select from transactions t where t.id = i.transaction_id) "
+    "and not exists (select from away where away.key = i.key and away.caller = i.caller) "
+    "union all select 'key ' || key || ' without its answer, which is archived' from away "
+    "where answer is null "
+    "union all select 'archive ' || m.month || ' has ' || m.transactions || ' transactions and ' "
+    "|| count(away.key) || ' keys' from archives m left join away on away.month = m.month "
+    "group by m.month having count(away.key) <> m.transactions "
     "union all select 'key ' || key || ' promises a transaction it has not' from idempotency "
     "where transaction_id is null and substr(answer, 1, 10) = '{\"id\":\"tx_'::bytea "
     "union all select 'transaction without key ' || id from transactions t "

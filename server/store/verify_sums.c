@@ -33,21 +33,32 @@ const char verify_sums_legs[] =
 #define STANDS SUM(POINT("id", "version", "posted"))
 #define BEGAN SUM(POINT("id", "0::bigint", "0::bigint"))
 
+#define ARRIVED SUM(POINT("account", "version", "posted"))
+#define DEPARTED SUM(POINT("account", "first_version - 1", "posted_before"))
+
 /* Each posting leads from one point (account, version, balance) to that of the next version: what
- * is left when all are added up is where each account began, at (0, 0), and where it stands. */
+ * is left when all are added up is where each account began, at (0, 0), and where it stands. What a
+ * month did that was archived is one long step. */
 const char verify_sums_balances[] =
-    "with walked as (select " REACHED " - " LEFT " as total from postings), "
+    "with here as (select " REACHED " - " LEFT " as total from postings), "
+    "away as (select " ARRIVED " - " DEPARTED " as total from archive_balances), "
+    "walked as (select here.total + away.total as total from here, away), "
     "stand as (select count(*) as n, " STANDS " - " BEGAN " as total from accounts) "
     "select stand.n, stand.total = walked.total from stand, walked";
 
-#define KEPT SUM(ID("caller", ID("transaction_id", "$1")))
+#define KEY ID("caller", ID("transaction_id", "$1"))
 #define MOVED SUM(ID("caller", ID("id", "$1")))
 
+/* A key of an archived transaction has its answer, and the archive's count. */
 const char verify_sums_keys[] =
-    "with kept as (select count(*) as n, count(transaction_id) as moved, " KEPT " as total, "
+    "with mine as not materialized (select i.*, m.month from idempotency i left join archives m "
+    "on i.transaction_id >= m.begins and i.transaction_id < m.ends), "
+    "kept as (select count(*) as n, count(transaction_id) filter (where month is null) as "
+    "moved, coalesce(sum(" KEY ") filter (where month is null), 0) as total, "
+    "count(month) as away, count(*) filter (where month is not null and answer is null) as mute, "
     "count(*) filter (where case when transaction_id is null "
     "then substr(answer, 1, 10) = '{\"id\":\"tx_'::bytea else status <> 201 end) as wrong "
-    "from idempotency), "
+    "from mine), gone as (select coalesce(sum(transactions), 0) as n from archives), "
     "booked as (select count(*) as n, " MOVED " as total from transactions) "
     "select kept.n, kept.wrong = 0 and kept.moved = booked.n and kept.total = booked.total "
-    "from kept, booked";
+    "and kept.away = gone.n and kept.mute = 0 from kept, booked, gone";
