@@ -96,8 +96,12 @@ static void begin_batch(struct raw_lane *lane)
     lane->state = READING;
     lane->syncs = 1;
     bool gathered = gather(lane, count);
-    const struct ledger_rows_question question = {lane->ids, lane->id_count, lane->keys,
-                                                  job->level == RAW_JOB_BARE ? 0 : count};
+    const struct ledger_rows_question question = {
+        .accounts = lane->ids,
+        .account_count = lane->id_count,
+        .keys = lane->keys,
+        .key_count = job->level == RAW_JOB_BARE ? 0 : count,
+    };
     if (!gathered || !ledger_rows_read(lane->connection, &lane->arena, &question))
         fail(lane, "reading", "out of memory");
 }

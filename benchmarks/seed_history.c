@@ -186,7 +186,7 @@ static void decide(struct seed_history *history, struct question *q, int64_t mom
                    struct ledger_key *key)
 {
     struct account accounts[ORDER_ACCOUNTS_MAX];
-    struct book book = {accounts, q->party_count};
+    struct book book = {.accounts = accounts, .count = q->party_count};
     struct order_ink ink = {.arena = &history->arena,
                             .transactions = &history->transaction,
                             .postings = history->postings};

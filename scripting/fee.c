@@ -55,5 +55,15 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
     memcpy(line->rule, rule->name, sizeof line->rule);
     snprintf(line->code, sizeof line->code, "fee");
     line->amount = fee;
+    line->refundable = rule->refundable;
     decision->total = fee;
+}
+
+bool fee_has_kind(const struct bundle *bundle, const char *kind)
+{
+    const struct fee_rule *rules = bundle_fee_rules(bundle);
+    for (size_t i = 0; i < bundle_rule_count(bundle); i++)
+        if (strcmp(rules[i].kind, kind) == 0)
+            return true;
+    return false;
 }

@@ -28,9 +28,10 @@ enum fee_outcome {
 };
 
 struct fee_line {
-    char rule[64];  /* "transfer.p2p@3" */
-    char code[32];  /* "fee" */
-    int64_t amount; /* >= 0 */
+    char rule[64];   /* "transfer.p2p@3" */
+    char code[32];   /* "fee" */
+    int64_t amount;  /* >= 0 */
+    bool refundable; /* a refund gives its share back */
 };
 
 struct fee_decision {
@@ -43,5 +44,8 @@ struct fee_decision {
 
 void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                struct fee_decision *decision);
+
+/* Is there any rule for that kind? */
+bool fee_has_kind(const struct bundle *bundle, const char *kind);
 
 #endif

@@ -205,6 +205,15 @@ static void read_tiers(struct compile *c, int table)
     lua_pop(c->lua, 1);
 }
 
+static bool has_fees(const char *kind)
+{
+    static const char *const known[] = {"transfer", "hold", "withdrawal"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(kind, known[i]) == 0)
+            return true;
+    return false;
+}
+
 static void read_applies(struct compile *c, int table)
 {
     static const char *const known[] = {"kind", "currency", "tiers", "own", NULL};
@@ -219,8 +228,8 @@ static void read_applies(struct compile *c, int table)
     }
     c->table = "applies";
     check_keys(c, -1, known);
-    if (read_text(c, -1, "kind", 15, kind) && strcmp(kind, "transfer") != 0)
-        find_fault(c, "kind", "kind '%s' has no fees; known is: transfer", kind);
+    if (read_text(c, -1, "kind", 15, kind) && !has_fees(kind))
+        find_fault(c, "kind", "kind '%s' has no fees; known are: transfer, hold, withdrawal", kind);
     memcpy(c->rule->kind, kind, sizeof kind);
     char code[4] = "";
     bool given = read_text(c, -1, "currency", 3, code);
@@ -306,6 +315,7 @@ static void read_ways(struct compile *c, int table)
         !integers_parse_rounding(word, &c->rule->rounding))
         find_fault(c, "rounding", "rounding must be half_up, half_even, down or up");
     c->rule->may_exceed_amount = read_bool(c, table, "may_exceed_amount", &given);
+    c->rule->refundable = read_bool(c, table, "refundable", &given);
 }
 
 static void read_bounds(struct compile *c, int table)
@@ -328,8 +338,8 @@ static void check_largest(struct compile *c)
 static void read_rule(struct compile *c, int table)
 {
     static const char *const known[] = {
-        "id",      "version", "owner",    "applies",           "mode", "slabs",
-        "minimum", "cap",     "rounding", "may_exceed_amount", NULL};
+        "id",      "version", "owner",    "applies",           "mode",       "slabs",
+        "minimum", "cap",     "rounding", "may_exceed_amount", "refundable", NULL};
     char id[48] = "";
     char owner[64];
     int64_t version = 0;

@@ -24,6 +24,7 @@ struct fee_rule {
     bool own, other; /* applies between own wallets, between those of two owners */
     bool graduated; /* each slab prices its part of the amount; else the one the whole falls into */
     bool may_exceed_amount;
+    bool refundable; /* a refund gives its share back */
     struct fee_slab slabs[FEE_SLABS_MAX];
     int slab_count;
     int64_t minimum;

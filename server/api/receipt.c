@@ -77,13 +77,14 @@ static void write_party(struct json_writer *writer, const char *key, const struc
 }
 
 /* The members of a transaction that every view has, in API.md's order. */
-static void write_common(struct json_writer *writer, const struct wallets_transaction *t)
+static void write_members(struct json_writer *writer, const struct wallets_transaction *t,
+                          const char *prefix, const char *status)
 {
-    receipt_write_id(writer, "id", "tx_", &t->id);
+    receipt_write_id(writer, "id", prefix, &t->id);
     json_write_key(writer, "kind");
     json_write_text(writer, transaction_kind_name((enum transaction_kind)t->kind));
     json_write_key(writer, "status");
-    json_write_text(writer, "posted");
+    json_write_text(writer, status);
     write_number(writer, "amount", t->amount);
     write_number(writer, "fee", t->fee);
     write_currency(writer, t->currency);
@@ -92,6 +93,11 @@ static void write_common(struct json_writer *writer, const struct wallets_transa
     write_optional(writer, "note", t->note);
     write_optional(writer, "reference", t->reference);
     receipt_write_time(writer, "created_at", t->created_at);
+}
+
+static void write_common(struct json_writer *writer, const struct wallets_transaction *t)
+{
+    write_members(writer, t, "tx_", "posted");
 }
 
 /* `lines`: the fee lines as JSON. Rules are named in the order of their lines. */
@@ -122,9 +128,46 @@ static void write_fee_lines(struct json_writer *writer, const struct fee_decisio
         json_write_key(writer, "code");
         json_write_text(writer, fee->lines[i].code);
         write_number(writer, "amount", fee->lines[i].amount);
+        if (fee->lines[i].refundable) {
+            json_write_key(writer, "refundable");
+            json_write_bool(writer, true);
+        }
         json_write_object_end(writer);
     }
     json_write_array_end(writer);
+}
+
+/* A partner learns nothing of a customer's balance. */
+static bool tells_balance(const struct posting_order *order)
+{
+    return order->kind != TRANSACTION_DEPOSIT && !order->anyones;
+}
+
+/* What becomes of a hold. */
+static void write_hold_state(struct json_writer *writer, const struct hold *hold)
+{
+    receipt_write_time(writer, "expires_at", hold->expires_at);
+    write_number(writer, "captured", hold->captured);
+    if (uuid_is_nil(&hold->finished_by)) {
+        json_write_key(writer, "finished_by");
+        json_write_null(writer);
+    } else {
+        receipt_write_id(writer, "finished_by", "tx_", &hold->finished_by);
+    }
+}
+
+/* What the rarer kinds say beside: the hold they finish, the transaction they give back. */
+static void write_belonging(struct json_writer *writer, const struct posting_order *order,
+                            const struct posting_decision *d)
+{
+    if (order->kind == TRANSACTION_HOLD)
+        write_hold_state(writer, d->hold);
+    else if (d->hold != NULL)
+        receipt_write_id(writer, "hold", "hld_", &d->hold->id);
+    else if (order->kind == TRANSACTION_REFUND)
+        receipt_write_id(writer, "refund_of", "tx_", &order->subject.id);
+    else if (order->kind == TRANSACTION_REVERSAL)
+        receipt_write_id(writer, "reversal_of", "tx_", &order->subject.id);
 }
 
 static void write_receipt(const struct posting_order *order, const struct posting_decision *d,
@@ -135,18 +178,22 @@ static void write_receipt(const struct posting_order *order, const struct postin
         .id = d->transaction,
         .kind = (int)order->kind,
         .from = d->from_after.id,
-        .to = d->to_after.id,
-        .amount = order->amount.minor,
-        .fee = d->fee == NULL ? 0 : d->fee->total,
-        .currency = order->amount.currency,
+        .to = uuid_is_nil(&d->to_after.id) ? order->to : d->to_after.id,
+        .amount = d->amount.minor,
+        .fee = d->charged,
+        .currency = d->amount.currency,
         .note = order->note,
         .reference = order->reference,
         .created_at = d->created_at,
     };
     json_write_init(&writer, body);
     json_write_object(&writer);
-    write_common(&writer, &t);
-    if (order->kind == TRANSACTION_TRANSFER) /* a partner learns nothing of a customer's balance */
+    if (order->kind == TRANSACTION_HOLD)
+        write_members(&writer, &t, "hld_", hold_status_name(d->hold->status));
+    else
+        write_common(&writer, &t);
+    write_belonging(&writer, order, d);
+    if (tells_balance(order))
         write_balance(&writer, "balance", d->from_after.posted, d->from_after.held);
     if (d->fee != NULL) {
         write_pricing_head(&writer, d->bundle);
@@ -179,6 +226,20 @@ static enum problem_code problem_for(enum refusal refusal)
         return PROBLEM_INSUFFICIENT_FUNDS;
     case REFUSAL_LIMIT_EXCEEDED:
         return PROBLEM_LIMIT_EXCEEDED;
+    case REFUSAL_HOLD_NOT_FOUND:
+        return PROBLEM_HOLD_NOT_FOUND;
+    case REFUSAL_HOLD_EXPIRED:
+        return PROBLEM_HOLD_EXPIRED;
+    case REFUSAL_HOLD_FINISHED:
+        return PROBLEM_HOLD_FINISHED;
+    case REFUSAL_CAPTURE_EXCEEDS_HOLD:
+        return PROBLEM_CAPTURE_EXCEEDS_HOLD;
+    case REFUSAL_TRANSACTION_NOT_FOUND:
+        return PROBLEM_TRANSACTION_NOT_FOUND;
+    case REFUSAL_NOT_REFUNDABLE:
+        return PROBLEM_NOT_REFUNDABLE;
+    case REFUSAL_REFUND_EXCEEDS_ORIGINAL:
+        return PROBLEM_REFUND_EXCEEDS_ORIGINAL;
     case REFUSAL_NONE:
         break;
     }
@@ -198,14 +259,17 @@ int receipt_render(const struct posting_order *order, const struct posting_decis
     _Static_assert(offsetof(struct receipt_order, order) == 0, "the order comes first");
     if (decision->refusal == REFUSAL_NONE) {
         write_receipt(order, decision, body);
-        return 201;
+        return order->kind == TRANSACTION_VOID ? 200 : 201;
     }
     struct problem problem = {.code = problem_for(decision->refusal), .detail = decision->reason};
-    if (decision->refusal == REFUSAL_INSUFFICIENT_FUNDS) {
+    if (decision->refusal == REFUSAL_INSUFFICIENT_FUNDS && tells_balance(order)) {
         add_extra(&problem, "available", account_available(&decision->from_after));
         if (decision->fee != NULL)
             add_extra(&problem, "fee", decision->fee->total);
     }
+    if (decision->refusal == REFUSAL_REFUND_EXCEEDS_ORIGINAL ||
+        decision->refusal == REFUSAL_CAPTURE_EXCEEDS_HOLD)
+        add_extra(&problem, "remaining", decision->remaining);
     problem_write(&problem, &own->request_id, body);
     return problem_status(problem.code);
 }
@@ -231,19 +295,25 @@ static void write_stored_pricing(struct json_writer *writer, const struct wallet
     arena_release(&arena);
 }
 
+static void write_seen(struct json_writer *writer, const struct wallets_transaction *t,
+                       enum receipt_side side)
+{
+    write_common(writer, t);
+    if (side == RECEIPT_FROM)
+        write_balance(writer, "balance", t->posted_after, t->held_after);
+    else if (side == RECEIPT_TO && t->to_touched)
+        write_balance(writer, "balance", t->to_posted_after, t->to_held_after);
+    if (t->has_bundle && t->pricing.at != NULL)
+        write_stored_pricing(writer, t);
+}
+
 void receipt_write_transaction(const struct wallets_transaction *t, enum receipt_side side,
                                struct bytes *body)
 {
     struct json_writer writer;
     json_write_init(&writer, body);
     json_write_object(&writer);
-    write_common(&writer, t);
-    if (side == RECEIPT_FROM)
-        write_balance(&writer, "balance", t->posted_after, t->held_after);
-    else if (side == RECEIPT_TO)
-        write_balance(&writer, "balance", t->to_posted_after, t->to_held_after);
-    if (t->has_bundle && t->pricing.at != NULL)
-        write_stored_pricing(&writer, t);
+    write_seen(&writer, t, side);
     json_write_object_end(&writer);
 }
 
@@ -271,6 +341,112 @@ void receipt_write_for_operator(struct json_writer *writer, const struct wallets
     json_write_object_end(writer);
 }
 
+/* The one thing it belongs to, or the one that ended it. */
+static void write_link(struct json_writer *writer, const struct holds_link *link, bool belongs)
+{
+    switch (link->kind) {
+    case TRANSACTION_CAPTURE:
+    case TRANSACTION_PURCHASE:
+    case TRANSACTION_VOID:
+    case TRANSACTION_EXPIRY:
+        if (belongs)
+            receipt_write_id(writer, "hold", "hld_", &link->original);
+        else
+            receipt_write_id(writer, "finished_by", "tx_", &link->transaction);
+        return;
+    case TRANSACTION_REFUND:
+        if (belongs)
+            receipt_write_id(writer, "refund_of", "tx_", &link->original);
+        return;
+    case TRANSACTION_REVERSAL:
+        if (belongs)
+            receipt_write_id(writer, "reversal_of", "tx_", &link->original);
+        else
+            receipt_write_id(writer, "reversal", "tx_", &link->transaction);
+        return;
+    case TRANSACTION_DEPOSIT:
+    case TRANSACTION_TRANSFER:
+    case TRANSACTION_WITHDRAWAL:
+    case TRANSACTION_HOLD:
+        return;
+    }
+}
+
+static void write_refunds(struct json_writer *writer, const struct wallets_transaction *t,
+                          const struct receipt_links *links)
+{
+    bool any = false;
+    for (size_t i = 0; i < links->count; i++) {
+        const struct holds_link *link = &links->links[i];
+        if (link->kind != TRANSACTION_REFUND || !uuid_equal(&link->original, &t->id))
+            continue;
+        if (!any) {
+            json_write_key(writer, "refunds");
+            json_write_array(writer);
+        }
+        any = true;
+        json_write_object(writer);
+        receipt_write_id(writer, "id", "tx_", &link->transaction);
+        write_number(writer, "amount", link->amount);
+        write_number(writer, "fee", link->fee);
+        json_write_object_end(writer);
+    }
+    if (any)
+        json_write_array_end(writer);
+}
+
+void receipt_write_linked(const struct wallets_transaction *t, enum receipt_side side,
+                          const struct receipt_links *links, struct bytes *body)
+{
+    struct json_writer writer;
+    json_write_init(&writer, body);
+    json_write_object(&writer);
+    write_seen(&writer, t, side);
+    if (t->kind == TRANSACTION_HOLD)
+        receipt_write_id(&writer, "hold", "hld_", &t->id);
+    for (size_t i = 0; i < links->count; i++)
+        write_link(&writer, &links->links[i], uuid_equal(&links->links[i].transaction, &t->id));
+    write_refunds(&writer, t, links);
+    json_write_object_end(&writer);
+}
+
+bool receipt_refundable(const struct wallets_transaction *t, struct arena *arena,
+                        int64_t *refundable)
+{
+    struct json_error error;
+    *refundable = 0;
+    if (t->pricing.at == NULL)
+        return true;
+    const struct json *lines = json_parse(t->pricing, arena, &error);
+    for (size_t i = 0; lines != NULL && i < json_count(lines); i++) {
+        const struct json *line = json_element(lines, i);
+        const struct json *amount = json_member(line, "amount");
+        if (json_member(line, "refundable") != NULL && amount != NULL)
+            *refundable += json_integer(amount);
+    }
+    return lines != NULL || !error.no_memory;
+}
+
+void receipt_write_hold(struct json_writer *writer, const struct holds_hold *hold)
+{
+    const struct wallets_transaction t = {
+        .id = hold->hold.id,
+        .kind = TRANSACTION_HOLD,
+        .from = hold->hold.from,
+        .to = hold->hold.to,
+        .amount = hold->hold.amount,
+        .fee = hold->hold.fee,
+        .currency = hold->hold.currency,
+        .note = hold->note,
+        .reference = hold->reference,
+        .created_at = hold->created_at,
+    };
+    json_write_object(writer);
+    write_members(writer, &t, "hld_", hold_status_name(hold->hold.status));
+    write_hold_state(writer, &hold->hold);
+    json_write_object_end(writer);
+}
+
 void receipt_recall(const struct posting_order *order, const struct wallets_transaction *posted,
                     struct bytes *body)
 {
@@ -283,6 +459,7 @@ void receipt_write_line(struct json_writer *writer, const struct wallets_transac
     json_write_object(writer);
     write_common(writer, line);
     write_number(writer, "change", line->change);
+    write_number(writer, "held_change", line->hold);
     write_number(writer, "version", line->version);
     write_balance(writer, "balance_after", line->posted_after, line->held_after);
     json_write_object_end(writer);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/uuid.h"
 #include "posting/posting.h"
+#include "store/holds.h"
 #include "store/users.h"
 #include "store/wallets.h"
 
@@ -31,6 +32,22 @@ void receipt_write_transaction(const struct wallets_transaction *transaction,
 
 /* A transaction for operators: nobody's balance, but who asked for it and whose the wallets are. */
 void receipt_write_for_operator(struct json_writer *writer, const struct wallets_transaction *t);
+
+/* The same with what it belongs to and what belongs to it: hold, refund_of, reversal_of; refunds,
+ * reversal, finished_by. Members only where there is something. */
+struct receipt_links {
+    const struct holds_link *links;
+    size_t count;
+};
+void receipt_write_linked(const struct wallets_transaction *transaction, enum receipt_side side,
+                          const struct receipt_links *links, struct bytes *body);
+
+/* What full refunds give back of its fee: the lines that say so. False: out of memory. */
+bool receipt_refundable(const struct wallets_transaction *transaction, struct arena *arena,
+                        int64_t *refundable);
+
+/* A hold as it is now. */
+void receipt_write_hold(struct json_writer *writer, const struct holds_hold *hold);
 
 /* A statement's line: the transaction with the signed change and the balance after it. */
 void receipt_write_line(struct json_writer *writer, const struct wallets_transaction *line);

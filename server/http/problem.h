@@ -41,6 +41,10 @@
       "Check the wallet's id or phone number with the person who is to get the money.")            \
     X(TRANSACTION_NOT_FOUND, transaction_not_found, 404, "No such transaction",                    \
       "Check the id: it doesn't exist, or the caller had no part in it.")                          \
+    X(HOLD_NOT_FOUND, hold_not_found, 404, "No such hold",                                         \
+      "Check the id: it doesn't exist, or the caller had no part in it.")                          \
+    X(USER_NOT_FOUND, user_not_found, 404, "No such user",                                         \
+      "Check the id: usr_ and 26 characters.")                                                     \
     X(SESSION_NOT_FOUND, session_not_found, 404, "No such session",                                \
       "Nothing to do: it doesn't exist, isn't the caller's, or is signed out already.")            \
     X(METHOD_NOT_ALLOWED, method_not_allowed, 405, "This path does not know that method",          \
@@ -65,6 +69,9 @@
     X(WALLET_FROZEN, wallet_frozen, 422, "The wallet is frozen",                                   \
       "Use another wallet, or ask the operator why it is frozen.")                                 \
     X(WALLET_CLOSED, wallet_closed, 422, "The wallet is closed", "Use another wallet.")            \
+    X(WALLET_NOT_EMPTY, wallet_not_empty, 422, "The wallet cannot be closed",                      \
+      "Close a wallet when nothing is in it or held on it. The first one, which money to the "     \
+      "phone goes to, stays.")                                                                     \
     X(SAME_WALLET, same_wallet, 422, "From and to are the same wallet", "Name two wallets.")       \
     X(CURRENCY_MISMATCH, currency_mismatch, 422, "The currency differs from the wallet's",         \
       "Use wallets of the currency that is sent: nothing is exchanged.")                           \
@@ -72,6 +79,17 @@
       "Read `detail`: a product rule doesn't allow this movement.")                                \
     X(RECIPIENT_CANNOT_RECEIVE, recipient_cannot_receive, 422,                                     \
       "The recipient cannot receive this", "Use another wallet of the recipient's.")               \
+    X(HOLD_EXPIRED, hold_expired, 422, "The hold's time is over",                                  \
+      "Make a new hold: what was held is free again, or will be in a moment.")                     \
+    X(HOLD_FINISHED, hold_finished, 422, "The hold is finished already",                           \
+      "Ask for the hold: its `status` says whether it was captured, voided or expired.")           \
+    X(CAPTURE_EXCEEDS_HOLD, capture_exceeds_hold, 422, "More than is held",                        \
+      "Capture at most `remaining`, or leave `amount` out for all of it.")                         \
+    X(NOT_REFUNDABLE, not_refundable, 422, "This transaction cannot be given back",                \
+      "Refunds are of transfers, captures and purchases. A wrong deposit or withdrawal is put "    \
+      "right by the operators.")                                                                   \
+    X(REFUND_EXCEEDS_ORIGINAL, refund_exceeds_original, 422, "More than is left of the original",  \
+      "Give back at most `remaining`: what went back before counts.")                              \
     X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request",  \
       "Use a new key for a new request; with this key, repeat the first request exactly.")         \
     X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \

@@ -35,6 +35,7 @@ struct account {
     int64_t held;      /* sum of its open holds, >= 0 */
     int64_t floor;     /* posted - held never goes below it */
     int64_t version;   /* counts its postings */
+    bool floor_moved;  /* since it was read: to be written, too */
 };
 
 #define ACCOUNT_STRIPES_MAX 4096
@@ -44,10 +45,22 @@ struct account {
  * lane, so that lanes never queue behind one fee row; its balance is the sum over the stripes. */
 struct uuid account_system_id(enum account_kind kind, currency which, unsigned stripe);
 
-/* The lowest floor there is: settlement's. */
+/* The lowest floor there is: of settlement, and of fees, whose stripes give back what others took.
+ */
 #define ACCOUNT_FLOOR_NONE INT64_MIN
 
+bool account_is_floorless(enum account_kind kind);
+
+/* Is it a system account's id, of any currency and stripe, and of which kind? 0: a wallet's. */
+enum account_kind account_system_kind(const struct uuid *id);
+
 int64_t account_available(const struct account *account); /* posted - held */
+
+/* A debt: the floor of any other account is below zero only after a reversal that was allowed to
+ * take more than there was, and is then what is available, to the unit. So nothing further goes
+ * out, and whatever comes in takes the floor along until it's back at zero. */
+void account_lower_floor(struct account *account, int64_t available); /* before that posting */
+void account_raise_floor(struct account *account);                    /* after any posting */
 
 /* What must hold of every account at every moment; asserted before and after each change. */
 bool account_is_sound(const struct account *account);

@@ -36,3 +36,20 @@ struct account *book_find(const struct book *book, const struct uuid *id)
     }
     return NULL;
 }
+
+struct subject *book_find_subject(const struct book *book, const struct uuid *id)
+{
+    size_t low = 0;
+    size_t high = book->subject_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = uuid_compare(id, &book->subjects[middle].id);
+        if (order == 0)
+            return &book->subjects[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}

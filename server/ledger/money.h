@@ -19,6 +19,9 @@ struct money {
 /* False when the result would not fit; `*out` is untouched then. */
 bool money_add(int64_t a, int64_t b, int64_t *out);
 
+/* total * part / whole, rounded down; 0 <= part <= whole, whole > 0, total >= 0. */
+int64_t money_share(int64_t total, int64_t part, int64_t whole);
+
 static inline bool money_is_amount(int64_t minor)
 {
     return minor >= 1 && minor <= MONEY_MAX;

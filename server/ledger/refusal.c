@@ -16,6 +16,13 @@ const char *refusal_name(enum refusal refusal)
         [REFUSAL_RULE_DENIED] = "rule_denied",
         [REFUSAL_INSUFFICIENT_FUNDS] = "insufficient_funds",
         [REFUSAL_LIMIT_EXCEEDED] = "limit_exceeded",
+        [REFUSAL_HOLD_NOT_FOUND] = "hold_not_found",
+        [REFUSAL_HOLD_EXPIRED] = "hold_expired",
+        [REFUSAL_HOLD_FINISHED] = "hold_finished",
+        [REFUSAL_CAPTURE_EXCEEDS_HOLD] = "capture_exceeds_hold",
+        [REFUSAL_TRANSACTION_NOT_FOUND] = "transaction_not_found",
+        [REFUSAL_NOT_REFUNDABLE] = "not_refundable",
+        [REFUSAL_REFUND_EXCEEDS_ORIGINAL] = "refund_exceeds_original",
     };
     assert((unsigned)refusal < REFUSAL_COUNT && names[refusal] != NULL);
     return names[refusal];

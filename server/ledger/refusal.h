@@ -14,10 +14,18 @@ enum refusal {
     REFUSAL_CURRENCY_MISMATCH,
     REFUSAL_RULE_DENIED,
     REFUSAL_INSUFFICIENT_FUNDS,
-    REFUSAL_LIMIT_EXCEEDED
+    REFUSAL_LIMIT_EXCEEDED,
+    REFUSAL_HOLD_NOT_FOUND, /* absent, or nothing of the caller's */
+    REFUSAL_HOLD_EXPIRED,
+    REFUSAL_HOLD_FINISHED,
+    REFUSAL_CAPTURE_EXCEEDS_HOLD,
+    REFUSAL_TRANSACTION_NOT_FOUND, /* the original of a refund: absent, or nothing of the caller's
+                                    */
+    REFUSAL_NOT_REFUNDABLE,        /* not this kind */
+    REFUSAL_REFUND_EXCEEDS_ORIGINAL
 };
 
-#define REFUSAL_COUNT (REFUSAL_LIMIT_EXCEEDED + 1)
+#define REFUSAL_COUNT (REFUSAL_REFUND_EXCEEDS_ORIGINAL + 1)
 
 const char *refusal_name(enum refusal refusal); /* the API's code: "insufficient_funds" */
 

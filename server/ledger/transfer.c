@@ -6,13 +6,21 @@
 static enum refusal check_payer(const struct transfer *transfer)
 {
     const struct account *from = transfer->from;
-    if (transfer->payer == NULL) {
+    if (transfer->payer == NULL && !transfer->anyones) {
         assert(from != NULL && from->kind != ACCOUNT_WALLET);
         return REFUSAL_NONE;
     }
-    if (from == NULL || from->kind != ACCOUNT_WALLET || !uuid_equal(&from->owner, transfer->payer))
+    if (from == NULL || from->kind != ACCOUNT_WALLET)
+        return REFUSAL_WALLET_NOT_FOUND;
+    if (!transfer->anyones && !uuid_equal(&from->owner, transfer->payer))
         return REFUSAL_WALLET_NOT_FOUND;
     return REFUSAL_NONE;
+}
+
+static bool is_recipient(const struct transfer *transfer)
+{
+    return transfer->to != NULL &&
+           transfer->to->kind == (transfer->out ? ACCOUNT_SETTLEMENT : ACCOUNT_WALLET);
 }
 
 static enum refusal check_statuses(const struct transfer *transfer)
@@ -32,7 +40,7 @@ enum refusal transfer_check_parties(const struct transfer *transfer)
     enum refusal refusal = check_payer(transfer);
     if (refusal != REFUSAL_NONE)
         return refusal;
-    if (transfer->to == NULL || transfer->to->kind != ACCOUNT_WALLET)
+    if (!is_recipient(transfer))
         return REFUSAL_RECIPIENT_NOT_FOUND;
     if (transfer->from == transfer->to)
         return REFUSAL_SAME_WALLET;
@@ -67,23 +75,6 @@ enum refusal transfer_check_money(const struct transfer *transfer)
     return REFUSAL_NONE;
 }
 
-static struct posting post(struct account *account, int64_t amount, const struct uuid *transaction)
-{
-    assert(account_is_sound(account) && amount != 0);
-    bool fits = money_add(account->posted, amount, &account->posted);
-    assert(fits);
-    account->version++;
-    assert(account_is_sound(account));
-    return (struct posting){
-        .account = account->id,
-        .version = account->version,
-        .transaction = *transaction,
-        .amount = amount,
-        .posted_after = account->posted,
-        .held_after = account->held,
-    };
-}
-
 int transfer_post(const struct transfer *transfer, const struct uuid *transaction,
                   struct posting postings[TRANSACTION_POSTINGS_MAX])
 {
@@ -93,10 +84,10 @@ int transfer_post(const struct transfer *transfer, const struct uuid *transactio
     assert(transfer_check_money(transfer) == REFUSAL_NONE);
 
     postings[count++] =
-        post(transfer->from, -(transfer->amount.minor + transfer->fee), transaction);
-    postings[count++] = post(transfer->to, transfer->amount.minor, transaction);
+        transaction_post(transfer->from, -(transfer->amount.minor + transfer->fee), 0, transaction);
+    postings[count++] = transaction_post(transfer->to, transfer->amount.minor, 0, transaction);
     if (transfer->fee > 0)
-        postings[count++] = post(transfer->fees, transfer->fee, transaction);
+        postings[count++] = transaction_post(transfer->fees, transfer->fee, 0, transaction);
 
     for (int i = 0; i < count; i++)
         sum += postings[i].amount;

@@ -15,6 +15,8 @@ struct transfer {
     struct account *to;       /* NULL likewise */
     struct account *fees;     /* where the fee goes; NULL only when fee is 0 */
     const struct uuid *payer; /* who must own `from`; NULL: `from` is the system's own account */
+    bool anyones;             /* a partner asks: `from` is a wallet, whosever; payer is NULL */
+    bool out;                 /* `to` is settlement: money leaves */
 };
 
 /* Everything about the parties, before a rule is asked what it costs. `fee` isn't looked at. */

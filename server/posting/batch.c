@@ -36,10 +36,13 @@ void batch_reset(struct batch *batch)
     arena_release(&batch->arena);
     batch->ids = NULL;
     batch->id_count = 0;
+    batch->subject_ids = NULL;
+    batch->subject_count = 0;
+    batch->hold_count = 0;
     batch->asked = NULL;
     batch->asked_count = 0;
     batch->verdicts = NULL;
-    batch->book = (struct book){NULL, 0};
+    batch->book = (struct book){0};
     batch->remembered = NULL;
     batch->remembered_count = 0;
     batch->writing = (struct ledger_rows_writing){0};
@@ -90,12 +93,37 @@ static bool find_leaders(struct batch *batch)
     return true;
 }
 
+/* Only the rarer kinds are about something: a batch without them asks for nothing more. */
+static bool find_subjects(struct batch *batch)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        count += order_subject(batch->orders[i]) != NULL;
+        batch->hold_count += order_makes_hold(batch->orders[i]);
+    }
+    if (count == 0)
+        return true;
+    batch->subject_ids = arena_array(&batch->arena, count, sizeof batch->subject_ids[0]);
+    batch->book.subjects = arena_array(&batch->arena, count, sizeof batch->book.subjects[0]);
+    if (batch->subject_ids == NULL || batch->book.subjects == NULL)
+        return false;
+    count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct uuid *subject = order_subject(batch->orders[i]);
+        if (subject != NULL)
+            batch->subject_ids[count++] = *subject;
+    }
+    batch->subject_count = book_sort_ids(batch->subject_ids, count);
+    return true;
+}
+
 bool batch_prepare(struct batch *batch, unsigned stripe)
 {
     batch->verdicts = arena_array(&batch->arena, batch->count, sizeof batch->verdicts[0]);
     batch->ids =
         arena_array(&batch->arena, batch->count * ORDER_ACCOUNTS_MAX, sizeof batch->ids[0]);
-    if (batch->verdicts == NULL || batch->ids == NULL || !find_leaders(batch))
+    if (batch->verdicts == NULL || batch->ids == NULL || !find_leaders(batch) ||
+        !find_subjects(batch))
         return false;
     size_t count = 0;
     for (size_t i = 0; i < batch->count; i++)
@@ -170,6 +198,13 @@ static void follow(struct batch *batch, size_t place)
 static bool make_room(struct batch *batch, struct order_ink *ink)
 {
     struct arena *arena = &batch->arena;
+    if (batch->hold_count > 0)
+        ink->holds = arena_array(arena, batch->hold_count, sizeof ink->holds[0]);
+    if (batch->subject_count > 0)
+        ink->links = arena_array(arena, batch->count, sizeof ink->links[0]);
+    if ((batch->hold_count > 0 && ink->holds == NULL) ||
+        (batch->subject_count > 0 && ink->links == NULL))
+        return false;
     ink->arena = arena;
     ink->transactions = arena_array(arena, batch->count, sizeof ink->transactions[0]);
     ink->postings =
@@ -203,6 +238,23 @@ static bool decide_orders(struct batch *batch, const struct batch_terms *terms,
     return true;
 }
 
+/* The holds that this batch finished. */
+static bool collect_finished(struct batch *batch)
+{
+    size_t count = 0;
+    struct hold *finished = NULL;
+    if (batch->subject_count > 0)
+        finished = arena_array(&batch->arena, batch->subject_count, sizeof finished[0]);
+    if (batch->subject_count > 0 && finished == NULL)
+        return false;
+    for (size_t i = 0; i < batch->book.subject_count; i++)
+        if (batch->book.subjects[i].finished)
+            finished[count++] = batch->book.subjects[i].hold;
+    batch->writing.finished = finished;
+    batch->writing.finished_count = count;
+    return true;
+}
+
 /* Only what changed is written. */
 static bool collect_writing(struct batch *batch, const struct batch_terms *terms,
                             const int64_t *versions, const struct order_ink *ink)
@@ -214,25 +266,34 @@ static bool collect_writing(struct batch *batch, const struct batch_terms *terms
     size_t kept = 0;
     if (changed == NULL || keys == NULL)
         return false;
-    for (size_t i = 0; i < batch->book.count; i++)
-        if (batch->book.accounts[i].version != versions[i])
-            changed[accounts++] = batch->book.accounts[i];
+    bool floors = false;
+    for (size_t i = 0; i < batch->book.count; i++) {
+        if (batch->book.accounts[i].version == versions[i])
+            continue;
+        floors = floors || batch->book.accounts[i].floor_moved;
+        changed[accounts++] = batch->book.accounts[i];
+    }
     for (size_t i = 0; i < batch->asked_count; i++)
         if (batch->asked[i].status != 0) /* decided here, and to be remembered */
             keys[kept++] = batch->asked[i];
     batch->writing = (struct ledger_rows_writing){
         .accounts = changed,
         .account_count = accounts,
+        .floors = floors,
         .transactions = ink->transactions,
         .transaction_count = ink->transaction_count,
         .postings = ink->postings,
         .posting_count = ink->posting_count,
+        .holds = ink->holds,
+        .hold_count = ink->hold_count,
+        .links = ink->links,
+        .link_count = ink->link_count,
         .keys = keys,
         .key_count = kept,
         .created_at = terms->now,
     };
     assert(kept >= ink->transaction_count);
-    return true;
+    return collect_finished(batch);
 }
 
 bool batch_decide(struct batch *batch, const struct batch_terms *terms)

@@ -33,11 +33,14 @@ struct batch {
 
     struct uuid *ids; /* accounts to lock, sorted, each once */
     size_t id_count;
+    struct uuid *subject_ids; /* what some orders are about, sorted, each once */
+    size_t subject_count;
+    size_t hold_count;        /* orders that make a hold */
     struct ledger_key *asked; /* keys to look for, sorted, each once */
     size_t asked_count;
     struct batch_verdict *verdicts; /* one per order */
 
-    struct book book;              /* the locked accounts */
+    struct book book;              /* the locked accounts, and the subjects */
     struct ledger_key *remembered; /* keys that are used already, sorted */
     size_t remembered_count;
 

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/metrics.h"
 #include "posting/batch_changes.h"
+#include "store/hold_rows.h"
 #include "store/pg_connection.h"
 #include "store/pg_rows.h"
 #include "store/presence.h"
@@ -143,6 +144,13 @@ static void take_keys(struct lane *lane, const struct pg_rows *rows)
                                           batch->remembered_count));
 }
 
+static bool take_subjects(struct lane *lane, const struct pg_rows *rows)
+{
+    struct book *book = &lane->batch->book;
+    book->subject_count = lane->batch->subject_count;
+    return hold_rows_take_subjects(rows, &lane->batch->arena, book->subjects, book->subject_count);
+}
+
 static bool rows(void *owner, const struct pg_statement *statement, struct pg_rows *rows)
 {
     struct lane *lane = owner;
@@ -153,6 +161,8 @@ static bool rows(void *owner, const struct pg_statement *statement, struct pg_ro
         batch->book.count = ledger_rows_take_accounts(rows, batch->book.accounts);
         assert(batch->book.count <= batch->id_count);
     }
+    if (statement == &hold_rows_read_subjects && !take_subjects(lane, rows))
+        pg_connection_drop(lane->connection, "out of memory");
     if (statement == &ledger_rows_read_keys)
         take_keys(lane, rows);
     if (statement == &ledger_rows_read_posted) {
@@ -311,7 +321,9 @@ void lane_submit(struct lane *lane, struct batch *batch)
     metrics_observe(metrics.batch_size, batch->count);
     lane_enter(lane, LANE_READING);
     bool prepared = batch_prepare(batch, lane->settings.stripe);
-    const struct ledger_rows_question question = {batch->ids, batch->id_count, batch->asked,
-                                                  batch->asked_count};
+    const struct ledger_rows_question question = {
+        batch->ids,           batch->id_count, batch->subject_ids,
+        batch->subject_count, batch->asked,    batch->asked_count,
+    };
     left(lane, prepared && ledger_rows_read(lane->connection, &batch->arena, &question));
 }

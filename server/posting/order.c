@@ -2,65 +2,117 @@
 
 #include <assert.h>
 
-#include "base/json.h"
-#include "ledger/transfer.h"
-#include "posting/batch.h"
-#include "scripting/bundle.h"
+#include "posting/order_kind.h"
 
-/* Room that most texts never outgrow: what does, is copied. */
-enum { RECEIPT_USUAL = 1023, JSON_USUAL = 255 };
+#define RECEIPT_USUAL 1023 /* room that most texts never outgrow: what does, is copied */
 
-static struct uuid payer_account(const struct posting_order *order, unsigned stripe)
+static const struct order_kind *const kinds[TRANSACTION_KIND_MAX + 1] = {
+    [TRANSACTION_DEPOSIT] = &order_move_deposit,
+    [TRANSACTION_TRANSFER] = &order_move_transfer,
+    [TRANSACTION_WITHDRAWAL] = &order_move_withdrawal,
+    [TRANSACTION_HOLD] = &order_hold_place,
+    [TRANSACTION_CAPTURE] = &order_hold_capture,
+    [TRANSACTION_VOID] = &order_hold_void,
+    [TRANSACTION_EXPIRY] = &order_hold_expiry,
+    [TRANSACTION_REFUND] = &order_refund_refund,
+    [TRANSACTION_REVERSAL] = &order_refund_reversal,
+    [TRANSACTION_PURCHASE] = &order_hold_capture,
+};
+
+static const struct order_kind *kind_of(const struct posting_order *order)
 {
-    return order->kind == TRANSACTION_DEPOSIT
-               ? account_system_id(ACCOUNT_SETTLEMENT, order->amount.currency, stripe)
-               : order->from;
+    assert((unsigned)order->kind <= TRANSACTION_KIND_MAX && kinds[order->kind] != NULL);
+    return kinds[order->kind];
 }
 
-static bool has_fee(const struct posting_order *order)
+/* The lane's own stripe of settlement, also when an earlier transaction used another one. */
+static struct uuid account_of(enum account_kind kind, const struct uuid *named,
+                              const struct posting_order *order, unsigned stripe)
 {
-    return order->kind == TRANSACTION_TRANSFER;
+    if (kind == ACCOUNT_SETTLEMENT || account_system_kind(named) == ACCOUNT_SETTLEMENT)
+        return account_system_id(ACCOUNT_SETTLEMENT, order->amount.currency, stripe);
+    return *named;
+}
+
+/* Payer, recipient, fees: which of them it has. */
+struct parties {
+    struct uuid ids[ORDER_ACCOUNTS_MAX];
+    bool has[ORDER_ACCOUNTS_MAX];
+};
+
+enum { PAYER, RECIPIENT, FEES };
+
+static struct parties find_ids(const struct posting_order *order, unsigned stripe)
+{
+    const struct order_kind *kind = kind_of(order);
+    struct parties p = {.has = {false}};
+    if (kind->subject && uuid_is_nil(&order->subject.id))
+        return p; /* it will be refused: there is nothing to move */
+    p.ids[PAYER] = account_of(kind->from, &order->from, order, stripe);
+    p.has[PAYER] = true;
+    p.ids[RECIPIENT] = account_of(kind->to, &order->to, order, stripe);
+    p.has[RECIPIENT] = !kind->leaves_to && !uuid_is_nil(&p.ids[RECIPIENT]);
+    p.has[FEES] = kind->fees;
+    if (kind->fees)
+        p.ids[FEES] = account_system_id(ACCOUNT_FEES, order->amount.currency, stripe);
+    return p;
 }
 
 size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids)
 {
+    const struct parties p = find_ids(order, stripe);
     size_t count = 0;
-    ids[count++] = payer_account(order, stripe);
-    if (!uuid_is_nil(&order->to))
-        ids[count++] = order->to;
-    if (has_fee(order))
-        ids[count++] = account_system_id(ACCOUNT_FEES, order->amount.currency, stripe);
-    assert(count <= ORDER_ACCOUNTS_MAX);
+    for (int i = 0; i < ORDER_ACCOUNTS_MAX; i++)
+        if (p.has[i])
+            ids[count++] = p.ids[i];
     return count;
 }
 
-/* One order on its way through the decision. */
-struct decision {
-    const struct posting_order *order;
-    const struct batch_terms *terms;
-    struct transfer transfer;
-    struct fee_facts facts;
-    struct fee_decision fee;
-    bool priced; /* a rule was asked */
-    bool failed; /* and had no answer */
-    enum refusal refusal;
-};
+const struct uuid *order_subject(const struct posting_order *order)
+{
+    return kind_of(order)->subject && !uuid_is_nil(&order->subject.id) ? &order->subject.id : NULL;
+}
+
+bool order_makes_hold(const struct posting_order *order)
+{
+    return order->kind == TRANSACTION_HOLD;
+}
+
+bool order_is_whole(const struct posting_order *order)
+{
+    const struct order_kind *kind = kind_of(order);
+    bool amount =
+        money_is_amount(order->amount.minor) || (kind->subject && order->amount.minor == 0);
+    if (kind->subject && uuid_is_nil(&order->subject.id))
+        return amount;
+    return amount && order->amount.currency != 0 &&
+           (!order_makes_hold(order) || order->expires_in > 0);
+}
 
 static void find_parties(struct decision *d, struct book *book)
 {
     const struct posting_order *order = d->order;
-    const struct uuid from = payer_account(order, d->terms->stripe);
+    const struct parties p = find_ids(order, d->terms->stripe);
+    bool inside = kind_of(order)->from == 0;
     d->transfer = (struct transfer){
         .amount = order->amount,
-        .from = book_find(book, &from),
-        .to = uuid_is_nil(&order->to) ? NULL : book_find(book, &order->to),
-        .payer = order->kind == TRANSACTION_DEPOSIT ? NULL : &order->caller,
+        .from = p.has[PAYER] ? book_find(book, &p.ids[PAYER]) : NULL,
+        .to = p.has[RECIPIENT] ? book_find(book, &p.ids[RECIPIENT]) : NULL,
+        .fees = p.has[FEES] ? book_find(book, &p.ids[FEES]) : NULL,
+        .payer = inside && !order->anyones ? &order->caller : NULL,
+        .anyones = inside && order->anyones,
     };
-    if (has_fee(order)) {
-        const struct uuid fees =
-            account_system_id(ACCOUNT_FEES, order->amount.currency, d->terms->stripe);
-        d->transfer.fees = book_find(book, &fees);
-    }
+    if (order_subject(order) != NULL)
+        d->subject = book_find_subject(book, &order->subject.id);
+}
+
+/* A hold is of those whose accounts are locked: its asker has read who they are. */
+static bool is_its_hold(const struct decision *d)
+{
+    const struct hold *hold = d->subject == NULL ? NULL : &d->subject->hold;
+    return hold == NULL || hold->status == HOLD_NONE ||
+           (uuid_equal(&hold->from, &d->order->from) && uuid_equal(&hold->to, &d->order->to) &&
+            hold->currency == d->order->amount.currency && d->transfer.from != NULL);
 }
 
 /* A row that can't be (the database's last wall has a hole, or somebody mended by hand) moves
@@ -71,143 +123,69 @@ static bool are_sound(const struct decision *d)
     for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++)
         if (parties[i] != NULL && !account_is_sound(parties[i]))
             return false;
-    return true;
+    return is_its_hold(d);
 }
 
-/* What it costs. A rule that fails refuses the movement: it never makes it free. */
-static void price(struct decision *d)
+/* What is written beside the transaction: the hold it makes, what it belongs to. */
+static void write_beside(const struct decision *d, struct order_ink *ink,
+                         const struct ledger_transaction *t)
 {
-    const struct account *from = d->transfer.from;
-    assert(from != NULL && d->transfer.to != NULL); /* the parties are checked */
-    d->facts = (struct fee_facts){
-        .kind = transaction_kind_name(d->order->kind),
-        .amount = d->order->amount.minor,
-        .currency = d->order->amount.currency,
-        .tier = from->tier,
-        .own = uuid_equal(&from->owner, &d->transfer.to->owner),
-    };
-    d->priced = true;
-    if (d->terms->bundle == NULL) {
-        d->failed = true;
-        return;
-    }
-    fee_price(d->terms->bundle, &d->facts, &d->fee);
-    d->failed = d->fee.outcome == FEE_FAILED;
-    if (d->fee.outcome == FEE_DENIED)
-        d->refusal = REFUSAL_RULE_DENIED;
-    if (d->fee.outcome == FEE_OK)
-        d->transfer.fee = d->fee.total;
-}
-
-/* Everything that can say no. After this nothing does. */
-static void refuse_or_not(struct decision *d)
-{
-    /* settlement and fees exist for the currencies we serve: a currency without them is nobody's
-     * wallet's */
-    if (d->order->kind == TRANSACTION_DEPOSIT && d->transfer.from == NULL) {
-        d->refusal = REFUSAL_CURRENCY_MISMATCH;
-        return;
-    }
-    d->refusal = transfer_check_parties(&d->transfer);
-    if (d->refusal != REFUSAL_NONE)
-        return;
-    if (has_fee(d->order))
-        price(d);
-    if (d->refusal != REFUSAL_NONE || d->failed)
-        return;
-    if (d->transfer.fee > 0 && d->transfer.fees == NULL) {
-        d->refusal = REFUSAL_CURRENCY_MISMATCH;
-        return;
-    }
-    d->refusal = transfer_check_money(&d->transfer);
-}
-
-static struct slice pricing_json(const struct decision *d, struct arena *arena)
-{
-    struct bytes out;
-    struct json_writer writer;
-    if (!d->priced)
-        return (struct slice){NULL, 0};
-    bytes_init(&out, arena);
-    bytes_reserve(&out, JSON_USUAL);
-    json_write_init(&writer, &out);
-    json_write_array(&writer);
-    for (int i = 0; i < d->fee.count; i++) {
-        json_write_object(&writer);
-        json_write_key(&writer, "rule");
-        json_write_text(&writer, d->fee.lines[i].rule);
-        json_write_key(&writer, "code");
-        json_write_text(&writer, d->fee.lines[i].code);
-        json_write_key(&writer, "amount");
-        json_write_int(&writer, d->fee.lines[i].amount);
-        json_write_object_end(&writer);
-    }
-    json_write_array_end(&writer);
-    return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
-}
-
-static struct slice facts_json(const struct decision *d, struct arena *arena)
-{
-    struct bytes out;
-    struct json_writer writer;
-    char code[4];
-    if (!d->priced)
-        return (struct slice){NULL, 0};
-    bytes_init(&out, arena);
-    bytes_reserve(&out, JSON_USUAL);
-    json_write_init(&writer, &out);
-    currency_text(d->facts.currency, code);
-    json_write_object(&writer);
-    json_write_key(&writer, "kind");
-    json_write_text(&writer, d->facts.kind);
-    json_write_key(&writer, "amount");
-    json_write_int(&writer, d->facts.amount);
-    json_write_key(&writer, "currency");
-    json_write_text(&writer, code);
-    json_write_key(&writer, "tier");
-    json_write_int(&writer, d->facts.tier);
-    json_write_key(&writer, "own");
-    json_write_bool(&writer, d->facts.own);
-    json_write_object_end(&writer);
-    return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
+    if (order_makes_hold(d->order))
+        ink->holds[ink->hold_count++] = d->hold;
+    if (d->subject != NULL)
+        ink->links[ink->link_count++] = (struct ledger_link){.original = d->subject->id,
+                                                             .transaction = t->id,
+                                                             .kind = t->kind,
+                                                             .amount = t->amount,
+                                                             .fee = t->fee};
 }
 
 /* Write it down and move the money. False: out of memory, before anything moved. */
 static bool act(struct decision *d, struct order_ink *ink, struct uuid *id)
 {
     const struct posting_order *order = d->order;
-    struct slice pricing = pricing_json(d, ink->arena);
-    struct slice facts = facts_json(d, ink->arena);
-    assert(d->transfer.from != NULL && d->transfer.to != NULL); /* else it was refused */
-    if (d->priced && (pricing.at == NULL || facts.at == NULL))
+    const struct order_kind *kind = kind_of(order);
+    struct posting *postings = ink->postings + ink->posting_count;
+    assert(d->transfer.from != NULL); /* else it was refused */
+    if (!kind->price(d, ink->arena))
         return false;
 
     *id = uuid_new(d->terms->now);
-    ink->transactions[ink->transaction_count++] = (struct ledger_transaction){
+    int count = kind->post(d, id, postings);
+    assert(count >= 1 && uuid_equal(&postings[0].account, &d->transfer.from->id));
+    struct ledger_transaction *t = &ink->transactions[ink->transaction_count++];
+    *t = (struct ledger_transaction){
         .id = *id,
         .kind = order->kind,
         .currency = order->amount.currency,
-        .amount = order->amount.minor,
+        .amount = d->transfer.amount.minor,
         .fee = d->transfer.fee,
         .from = d->transfer.from->id,
-        .to = d->transfer.to->id,
+        .to = d->transfer.to == NULL ? order->to : d->transfer.to->id,
         .caller = order->caller,
-        .from_version = d->transfer.from->version + 1,
-        .to_version = d->transfer.to->version + 1,
+        .from_version = postings[0].version,
+        .to_version = count > 1 ? postings[1].version : 0,
         .note = order->note,
         .reference = order->reference,
-        .bundle = d->priced ? bundle_hash(d->terms->bundle) : NULL,
-        .pricing = pricing,
-        .facts = facts,
+        .bundle = d->bundle,
+        .pricing = d->pricing,
+        .facts = d->priced_facts,
         .trace_id = order->trace_id,
     };
-    ink->posting_count +=
-        (size_t)transfer_post(&d->transfer, id, ink->postings + ink->posting_count);
+    ink->posting_count += (size_t)count;
+    write_beside(d, ink, t);
     return true;
 }
 
-/* The answer, rendered while the balances are what they are. A receipt isn't kept: it's derived
- * from its transaction again. */
+static const struct hold *hold_told(const struct decision *d)
+{
+    if (order_makes_hold(d->order))
+        return &d->hold;
+    return d->subject != NULL && d->subject->hold.status != HOLD_NONE ? &d->subject->hold : NULL;
+}
+
+/* The answer, rendered while the balances are what they are. A derived receipt isn't kept: it's
+ * written from its transaction again. */
 static bool answer(const struct decision *d, const struct uuid *id, struct order_ink *ink,
                    struct ledger_key *key)
 {
@@ -216,8 +194,12 @@ static bool answer(const struct decision *d, const struct uuid *id, struct order
         .reason = d->refusal == REFUSAL_RULE_DENIED ? d->fee.reason : NULL,
         .transaction = *id,
         .created_at = d->terms->now,
+        .amount = d->transfer.amount,
+        .charged = d->transfer.fee,
+        .remaining = d->remaining,
+        .hold = hold_told(d),
         .fee = d->priced ? &d->fee : NULL,
-        .bundle = d->priced ? bundle_hash(d->terms->bundle) : NULL,
+        .bundle = d->priced ? d->bundle : NULL,
     };
     struct bytes body;
     if (d->transfer.from != NULL)
@@ -229,7 +211,7 @@ static bool answer(const struct decision *d, const struct uuid *id, struct order
     key->status = d->order->render(d->order, &decided, &body);
     key->transaction = *id;
     ink->body = bytes_view(&body);
-    if (d->refusal != REFUSAL_NONE)
+    if (d->refusal != REFUSAL_NONE || !kind_of(d->order)->derived)
         key->answer = ink->body;
     assert(body.failed || (key->status >= 200 && key->status < 500 && body.length > 0));
     return !body.failed;
@@ -240,7 +222,7 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
 {
     struct decision d = {.order = order, .terms = terms};
     struct uuid id = {{0}};
-    assert(money_is_amount(order->amount.minor) && key->status == 0);
+    assert(order_is_whole(order) && key->status == 0);
 
     ink->body = (struct slice){NULL, 0};
     find_parties(&d, book);
@@ -248,11 +230,15 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
         ink->outcome = POSTING_POISONED;
         return true;
     }
-    refuse_or_not(&d);
+    kind_of(order)->check(&d); /* everything that can say no: after this nothing does */
     if (d.failed) {
         ink->outcome = POSTING_RULE_FAILED;
         ink->body = arena_copy(
             ink->arena, slice_of(d.terms->bundle == NULL ? "no rules are loaded" : d.fee.reason));
+        return true;
+    }
+    if (d.early) {
+        ink->outcome = POSTING_EXPIRED;
         return true;
     }
     ink->outcome = POSTING_ANSWERED;

@@ -16,6 +16,15 @@ struct batch_terms;
 /* The accounts an order touches: payer, recipient, fees. Returns how many. */
 size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids);
 
+/* What else it must know under the lock: a hold, what was given back. NULL: nothing. */
+const struct uuid *order_subject(const struct posting_order *order);
+
+/* Does it make a hold? Does it belong to something earlier? Room is made accordingly. */
+bool order_makes_hold(const struct posting_order *order);
+
+/* Has the asker filled in what this kind needs? */
+bool order_is_whole(const struct posting_order *order);
+
 /* Where a batch's transactions and postings are written down; room for all is the batch's business.
  */
 struct order_ink {
@@ -24,6 +33,10 @@ struct order_ink {
     size_t transaction_count;
     struct posting *postings;
     size_t posting_count;
+    struct hold *holds; /* new ones */
+    size_t hold_count;
+    struct ledger_link *links;
+    size_t link_count;
     enum posting_outcome outcome; /* of the order decided last */
     struct slice body;            /* and its answer, or why its rule failed */
 };

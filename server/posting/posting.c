@@ -10,6 +10,7 @@
 #include "posting/batch.h"
 #include "posting/batch_changes.h"
 #include "posting/lane.h"
+#include "posting/order.h"
 #include "scripting/bundle.h"
 
 #define LANES_MAX 16
@@ -19,6 +20,9 @@
 #define PAUSE_S 0.1       /* before a batch that the database couldn't take is tried again */
 #define PATIENCE (CLOCK_SECOND / 10) /* with one in flight, before one leaves unfilled */
 #define TICK_S 0.1 /* how often waiting orders are looked over for passed deadlines */
+
+const struct uuid posting_system_caller = {
+    {0, 0, 0, 0, 0, 0, 0x80, 0, 0x80, 0, 0xff}}; /* as an account_system_id of no kind */
 
 struct posting_queue {
     struct ev_loop *loop;
@@ -535,7 +539,7 @@ static bool has_room(const struct posting_queue *queue, const struct posting_ord
 
 bool posting_submit(struct posting_queue *queue, struct posting_order *order)
 {
-    assert(money_is_amount(order->amount.minor) && order->render != NULL && order->done != NULL);
+    assert(order_is_whole(order) && order->render != NULL && order->done != NULL);
     assert(order->key.length >= 1 && order->key.length <= 255);
     order->queued_at = clock_monotonic();
     if (!has_room(queue, order)) {

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "ledger/account.h"
+#include "ledger/hold.h"
 #include "ledger/money.h"
 #include "ledger/refusal.h"
 #include "ledger/transaction.h"
@@ -31,6 +32,10 @@ struct posting_decision {
     const char *reason;   /* a rule's words for RULE_DENIED, else NULL */
     struct uuid transaction;
     int64_t created_at;        /* Unix us */
+    struct money amount;       /* what was asked, or worked out when it was "all of it" */
+    int64_t charged;           /* the fee; of a refund or reversal: what the fees gave back */
+    int64_t remaining;         /* for REFUND_EXCEEDS_ORIGINAL, CAPTURE_EXCEEDS_HOLD */
+    const struct hold *hold;   /* of a hold and what finishes it; NULL: none */
     struct account from_after; /* as after this transaction; for INSUFFICIENT_FUNDS as it stands; id
                                   nil: no such account */
     struct account to_after;
@@ -48,15 +53,31 @@ enum posting_outcome {
                             lost */
 };
 
+/* What a capture, void, expiry, refund or reversal is about. Of a refund's or reversal's original,
+ * also what was booked and never changes: the asker has read it. What may have changed since is
+ * read again, under the lock. */
+struct posting_subject {
+    struct uuid id; /* a hold's, or a transaction's; nil: the caller has none of that id */
+    enum transaction_kind kind;
+    int64_t amount;
+    int64_t fee;
+    int64_t refundable; /* of the fee: what refunds of it all give back */
+};
+
 struct posting_order {
     /* the asker fills in; everything lives until `done` */
     enum transaction_kind kind;
     struct uuid caller; /* user or partner: the key's scope */
+    bool anyones;       /* a partner, or the system: `from` needn't be the caller's */
     struct slice key;   /* 1..255 visible characters */
     uint8_t request_hash[32];
     struct uuid from;    /* wallet; ignored for a deposit (settlement pays) */
-    struct uuid to;      /* wallet; nil: the phone number is nobody's -> recipient_not_found */
-    struct money amount; /* 1 .. MONEY_MAX */
+    struct uuid to;      /* wallet; ignored for a withdrawal; nil: the phone number is nobody's ->
+                            recipient_not_found */
+    struct money amount; /* 1 .. MONEY_MAX; 0 with a subject: all of it that is left */
+    struct posting_subject subject;
+    int64_t expires_in;  /* of a hold, us */
+    bool allow_negative; /* a reversal may take more than there is */
     struct slice note;   /* {NULL,0}: none; valid UTF-8 without NUL */
     struct slice reference;
     uint8_t trace_id[16];
@@ -114,6 +135,9 @@ bool posting_admits(const struct posting_queue *queue, int64_t deadline_us);
 
 /* False: too much waits already; answer 503 overloaded. */
 bool posting_submit(struct posting_queue *queue, struct posting_order *order);
+
+/* Who asks for what the server does by itself (expiries). Their keys have its scope. */
+extern const struct uuid posting_system_caller;
 
 /* The bundle that prices from the next batch on; a reference is taken. */
 void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle);

@@ -551,6 +551,7 @@ static void add_line(struct bytes *out, const struct cache_seal *by,
         .version = posting->version,
         .posted_after = posting->posted_after,
         .held_after = posting->held_after,
+        .hold = posting->hold,
     };
     cache_entry_add_line(out, by, &posting->account, &line);
 }

@@ -110,6 +110,7 @@ void cache_entry_add_line(struct bytes *out, const struct cache_seal *seal,
     add_number(&own, line->change);
     add_number(&own, line->posted_after);
     add_number(&own, line->held_after);
+    add_number(&own, line->hold);
     add_text(&own, line->note);
     add_text(&own, line->reference);
     add_mac(&own, 0, seal, LINE, wallet);
@@ -218,6 +219,7 @@ static bool read_line(struct reader *all, const struct cache_seal *seal, const s
     line->change = (int64_t)take_number(&reader, 8);
     line->posted_after = (int64_t)take_number(&reader, 8);
     line->held_after = (int64_t)take_number(&reader, 8);
+    line->hold = (int64_t)take_number(&reader, 8);
     line->note = take_text(&reader);
     line->reference = take_text(&reader);
     return is_signed(&reader, from, seal, LINE, wallet) && reader.rest.length == 0;

@@ -3,9 +3,11 @@
 #include <assert.h>
 
 #include "base/arena.h"
+#include "store/hold_rows.h"
 #include "store/pg_array.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
+#include "store/pg_table.h"
 #include "store/wallets.h"
 
 /* A batch waits for nothing between its flights, so a transaction that stays idle has lost its
@@ -55,6 +57,13 @@ const struct pg_statement ledger_rows_update_accounts = {
     "from (select unnest($1::uuid[]) as id, unnest($2::bigint[]) as posted, "
     "unnest($3::bigint[]) as held, unnest($4::bigint[]) as version) u where a.id = u.id"};
 
+/* After a reversal below the floor, and until that is made good. */
+static const struct pg_statement update_floors = {
+    "update_floors",
+    "update accounts a set posted = u.posted, held = u.held, version = u.version, floor = u.floor "
+    "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) "
+    "as u(id, posted, held, version, floor) where a.id = u.id"};
+
 static const struct pg_statement insert_transactions = {
     "insert_transactions",
     "insert into transactions (id, kind, currency, amount, fee, from_account, to_account, caller, "
@@ -71,6 +80,13 @@ static const struct pg_statement insert_postings = {
     "select unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]), "
     "unnest($5::bigint[]), unnest($6::bigint[])"};
 
+/* When something was held or released. */
+static const struct pg_statement insert_held_postings = {
+    "insert_held_postings",
+    "insert into postings (account, version, transaction_id, amount, posted_after, held_after, "
+    "hold) select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], "
+    "$6::bigint[], $7::bigint[])"};
+
 static const struct pg_statement insert_keys = {
     "insert_keys",
     "insert into idempotency (caller, key, request_hash, status, answer, transaction_id, "
@@ -79,9 +95,10 @@ static const struct pg_statement insert_keys = {
 
 const struct pg_statement ledger_rows_open_accounts = {
     "open_accounts",
-    "insert into accounts (id, kind, currency, floor) "
+    "insert into accounts as a (id, kind, currency, floor) "
     "select * from unnest($1::uuid[], $2::smallint[], $3::integer[], $4::bigint[]) "
-    "as u(id, kind, currency, floor) order by id on conflict do nothing"};
+    "as u(id, kind, currency, floor) order by id "
+    "on conflict (id) do update set floor = excluded.floor where a.floor <> excluded.floor"};
 
 const struct pg_statement ledger_rows_make_partitions = {
     "make_partitions", "select make_partitions($1::timestamptz, 2)"};
@@ -94,8 +111,14 @@ const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
                                                              &ledger_rows_read_keys,
                                                              &ledger_rows_read_posted,
                                                              &ledger_rows_update_accounts,
+                                                             &update_floors,
                                                              &insert_transactions,
                                                              &insert_postings,
+                                                             &insert_held_postings,
+                                                             &hold_rows_read_subjects,
+                                                             &hold_rows_insert_holds,
+                                                             &hold_rows_update_holds,
+                                                             &hold_rows_insert_links,
                                                              &insert_keys,
                                                              &ledger_rows_open_accounts,
                                                              &ledger_rows_make_partitions,
@@ -135,6 +158,8 @@ bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
         pg_array_uuid(&array, &question->accounts[i]);
     pg_array_end(&array);
     if (!pg_connection_ask(connection, &ledger_rows_lock_accounts, &params))
+        return false;
+    if (!hold_rows_read(connection, arena, question->subjects, question->subject_count))
         return false;
 
     pg_params_init(&params, arena);
@@ -264,163 +289,52 @@ bool ledger_rows_take_posted(const struct pg_rows *rows, struct arena *arena,
     return true;
 }
 
-/* A column of an array parameter, read from a field of each struct. */
-enum column_kind {
-    COLUMN_UUID,
-    COLUMN_UUID_OR_NULL, /* nil is null */
-    COLUMN_BIGINT,       /* int64_t */
-    COLUMN_SMALLINT,     /* int or enum */
-    COLUMN_CURRENCY,
-    COLUMN_TEXT,    /* struct slice */
-    COLUMN_BYTEA,   /* struct slice */
-    COLUMN_HASH,    /* uint8_t[32] */
-    COLUMN_HASH_AT, /* pointer to 32 bytes, or NULL */
-    COLUMN_TRACE_AT /* pointer to 16 bytes */
-};
-
-struct column {
-    enum column_kind kind;
-    size_t offset;
-};
-
-static enum pg_array_type column_type(enum column_kind kind)
-{
-    switch (kind) {
-    case COLUMN_UUID:
-    case COLUMN_UUID_OR_NULL:
-        return PG_UUID;
-    case COLUMN_BIGINT:
-        return PG_BIGINT;
-    case COLUMN_SMALLINT:
-        return PG_SMALLINT;
-    case COLUMN_CURRENCY:
-        return PG_INTEGER;
-    case COLUMN_TEXT:
-        return PG_TEXT;
-    case COLUMN_BYTEA:
-    case COLUMN_HASH:
-    case COLUMN_HASH_AT:
-    case COLUMN_TRACE_AT:
-        return PG_BYTEA;
-    }
-    return PG_TEXT;
-}
-
-static void add_pointed(struct pg_array *array, const void *field, size_t length)
-{
-    const char *at = *(const char *const *)field;
-    pg_array_text(array, (struct slice){at, at == NULL ? 0 : length});
-}
-
-static void add_field(struct pg_array *array, enum column_kind kind, const void *field)
-{
-    switch (kind) {
-    case COLUMN_UUID:
-        pg_array_uuid(array, field);
-        return;
-    case COLUMN_UUID_OR_NULL:
-        pg_array_uuid(array, uuid_is_nil(field) ? NULL : field);
-        return;
-    case COLUMN_BIGINT:
-        pg_array_bigint(array, *(const int64_t *)field);
-        return;
-    case COLUMN_SMALLINT:
-        pg_array_smallint(array, (int16_t) * (const int *)field);
-        return;
-    case COLUMN_CURRENCY:
-        pg_array_integer(array, (int32_t) * (const currency *)field);
-        return;
-    case COLUMN_TEXT:
-    case COLUMN_BYTEA:
-        pg_array_text(array, *(const struct slice *)field);
-        return;
-    case COLUMN_HASH:
-        pg_array_text(array, (struct slice){field, 32});
-        return;
-    case COLUMN_HASH_AT:
-        add_pointed(array, field, 32);
-        return;
-    case COLUMN_TRACE_AT:
-        add_pointed(array, field, 16);
-        return;
-    }
-}
-
-/* The rows of a statement: `count` structs of `size` bytes. */
-struct table {
-    const struct pg_statement *statement;
-    const struct column *columns;
-    size_t column_count;
-    const void *rows;
-    size_t count;
-    size_t size;
-};
-
-static bool write_table(struct pg_connection *connection, struct arena *arena,
-                        const struct table *table, const int64_t *created_at)
-{
-    struct pg_params params;
-    if (table->count == 0)
-        return true;
-    pg_params_init(&params, arena);
-    for (size_t c = 0; c < table->column_count; c++) {
-        struct pg_array array;
-        const struct column *column = &table->columns[c];
-        pg_array_begin(&array, &params, column_type(column->kind), (int)table->count);
-        for (size_t r = 0; r < table->count; r++)
-            add_field(&array, column->kind,
-                      (const char *)table->rows + r * table->size + column->offset);
-        pg_array_end(&array);
-    }
-    if (created_at != NULL)
-        pg_params_time(&params, *created_at);
-    return pg_connection_ask(connection, table->statement, &params);
-}
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct column account_columns[] = {
-    {COLUMN_UUID, offsetof(struct account, id)},
-    {COLUMN_BIGINT, offsetof(struct account, posted)},
-    {COLUMN_BIGINT, offsetof(struct account, held)},
-    {COLUMN_BIGINT, offsetof(struct account, version)},
+static const struct pg_table_column account_columns[] = {
+    {PG_TABLE_UUID, offsetof(struct account, id)},
+    {PG_TABLE_BIGINT, offsetof(struct account, posted)},
+    {PG_TABLE_BIGINT, offsetof(struct account, held)},
+    {PG_TABLE_BIGINT, offsetof(struct account, version)},
+    {PG_TABLE_BIGINT, offsetof(struct account, floor)}, /* only when one moved */
 };
 
-static const struct column transaction_columns[] = {
-    {COLUMN_UUID, offsetof(struct ledger_transaction, id)},
-    {COLUMN_SMALLINT, offsetof(struct ledger_transaction, kind)},
-    {COLUMN_CURRENCY, offsetof(struct ledger_transaction, currency)},
-    {COLUMN_BIGINT, offsetof(struct ledger_transaction, amount)},
-    {COLUMN_BIGINT, offsetof(struct ledger_transaction, fee)},
-    {COLUMN_UUID, offsetof(struct ledger_transaction, from)},
-    {COLUMN_UUID, offsetof(struct ledger_transaction, to)},
-    {COLUMN_UUID, offsetof(struct ledger_transaction, caller)},
-    {COLUMN_BIGINT, offsetof(struct ledger_transaction, from_version)},
-    {COLUMN_BIGINT, offsetof(struct ledger_transaction, to_version)},
-    {COLUMN_TEXT, offsetof(struct ledger_transaction, note)},
-    {COLUMN_TEXT, offsetof(struct ledger_transaction, reference)},
-    {COLUMN_HASH_AT, offsetof(struct ledger_transaction, bundle)},
-    {COLUMN_TEXT, offsetof(struct ledger_transaction, pricing)},
-    {COLUMN_TEXT, offsetof(struct ledger_transaction, facts)},
-    {COLUMN_TRACE_AT, offsetof(struct ledger_transaction, trace_id)},
+static const struct pg_table_column transaction_columns[] = {
+    {PG_TABLE_UUID, offsetof(struct ledger_transaction, id)},
+    {PG_TABLE_SMALLINT, offsetof(struct ledger_transaction, kind)},
+    {PG_TABLE_CURRENCY, offsetof(struct ledger_transaction, currency)},
+    {PG_TABLE_BIGINT, offsetof(struct ledger_transaction, amount)},
+    {PG_TABLE_BIGINT, offsetof(struct ledger_transaction, fee)},
+    {PG_TABLE_UUID, offsetof(struct ledger_transaction, from)},
+    {PG_TABLE_UUID, offsetof(struct ledger_transaction, to)},
+    {PG_TABLE_UUID, offsetof(struct ledger_transaction, caller)},
+    {PG_TABLE_BIGINT, offsetof(struct ledger_transaction, from_version)},
+    {PG_TABLE_BIGINT, offsetof(struct ledger_transaction, to_version)},
+    {PG_TABLE_TEXT, offsetof(struct ledger_transaction, note)},
+    {PG_TABLE_TEXT, offsetof(struct ledger_transaction, reference)},
+    {PG_TABLE_HASH_AT, offsetof(struct ledger_transaction, bundle)},
+    {PG_TABLE_TEXT, offsetof(struct ledger_transaction, pricing)},
+    {PG_TABLE_TEXT, offsetof(struct ledger_transaction, facts)},
+    {PG_TABLE_TRACE_AT, offsetof(struct ledger_transaction, trace_id)},
 };
 
-static const struct column posting_columns[] = {
-    {COLUMN_UUID, offsetof(struct posting, account)},
-    {COLUMN_BIGINT, offsetof(struct posting, version)},
-    {COLUMN_UUID, offsetof(struct posting, transaction)},
-    {COLUMN_BIGINT, offsetof(struct posting, amount)},
-    {COLUMN_BIGINT, offsetof(struct posting, posted_after)},
-    {COLUMN_BIGINT, offsetof(struct posting, held_after)},
+static const struct pg_table_column posting_columns[] = {
+    {PG_TABLE_UUID, offsetof(struct posting, account)},
+    {PG_TABLE_BIGINT, offsetof(struct posting, version)},
+    {PG_TABLE_UUID, offsetof(struct posting, transaction)},
+    {PG_TABLE_BIGINT, offsetof(struct posting, amount)},
+    {PG_TABLE_BIGINT, offsetof(struct posting, posted_after)},
+    {PG_TABLE_BIGINT, offsetof(struct posting, held_after)},
+    {PG_TABLE_BIGINT, offsetof(struct posting, hold)}, /* only when something was held */
 };
 
-static const struct column key_columns[] = {
-    {COLUMN_UUID, offsetof(struct ledger_key, caller)},
-    {COLUMN_TEXT, offsetof(struct ledger_key, key)},
-    {COLUMN_HASH, offsetof(struct ledger_key, request_hash)},
-    {COLUMN_SMALLINT, offsetof(struct ledger_key, status)},
-    {COLUMN_BYTEA, offsetof(struct ledger_key, answer)},
-    {COLUMN_UUID_OR_NULL, offsetof(struct ledger_key, transaction)},
+static const struct pg_table_column key_columns[] = {
+    {PG_TABLE_UUID, offsetof(struct ledger_key, caller)},
+    {PG_TABLE_TEXT, offsetof(struct ledger_key, key)},
+    {PG_TABLE_HASH, offsetof(struct ledger_key, request_hash)},
+    {PG_TABLE_SMALLINT, offsetof(struct ledger_key, status)},
+    {PG_TABLE_BYTEA, offsetof(struct ledger_key, answer)},
+    {PG_TABLE_UUID_OR_NULL, offsetof(struct ledger_key, transaction)},
 };
 
 static bool end_with(struct pg_connection *connection, struct arena *arena,
@@ -429,28 +343,43 @@ static bool end_with(struct pg_connection *connection, struct arena *arena,
     return ask_plain(connection, arena, statement) && pg_connection_sync(connection);
 }
 
+/* A hold makes or ends in each batch that has one of these. */
+static bool moves_held(const struct ledger_rows_writing *writing)
+{
+    return writing->hold_count > 0 || writing->finished_count > 0;
+}
+
 bool ledger_rows_write(struct pg_connection *connection, struct arena *arena,
                        const struct ledger_rows_writing *writing)
 {
-    const struct table accounts = {&ledger_rows_update_accounts, account_columns,
-                                   COUNT(account_columns),       writing->accounts,
-                                   writing->account_count,       sizeof writing->accounts[0]};
-    const struct table transactions = {&insert_transactions,       transaction_columns,
-                                       COUNT(transaction_columns), writing->transactions,
-                                       writing->transaction_count, sizeof writing->transactions[0]};
-    const struct table postings = {&insert_postings,       posting_columns,
-                                   COUNT(posting_columns), writing->postings,
-                                   writing->posting_count, sizeof writing->postings[0]};
-    const struct table keys = {&insert_keys,  key_columns,        COUNT(key_columns),
-                               writing->keys, writing->key_count, sizeof writing->keys[0]};
+    bool held = moves_held(writing);
+    const struct pg_table accounts = {writing->floors ? &update_floors
+                                                      : &ledger_rows_update_accounts,
+                                      account_columns,
+                                      COUNT(account_columns) - !writing->floors,
+                                      writing->accounts,
+                                      writing->account_count,
+                                      sizeof writing->accounts[0]};
+    const struct pg_table transactions = {
+        &insert_transactions,  transaction_columns,        COUNT(transaction_columns),
+        writing->transactions, writing->transaction_count, sizeof writing->transactions[0]};
+    const struct pg_table postings = {held ? &insert_held_postings : &insert_postings,
+                                      posting_columns,
+                                      COUNT(posting_columns) - !held,
+                                      writing->postings,
+                                      writing->posting_count,
+                                      sizeof writing->postings[0]};
+    const struct pg_table keys = {&insert_keys,  key_columns,        COUNT(key_columns),
+                                  writing->keys, writing->key_count, sizeof writing->keys[0]};
 
     assert(writing->key_count > 0); /* whatever moves is remembered */
     for (size_t i = 1; i < writing->key_count; i++)
         assert(ledger_rows_compare_keys(&writing->keys[i - 1], &writing->keys[i]) < 0);
-    return write_table(connection, arena, &accounts, NULL) &&
-           write_table(connection, arena, &transactions, &writing->created_at) &&
-           write_table(connection, arena, &postings, NULL) &&
-           write_table(connection, arena, &keys, &writing->created_at) &&
+    return pg_table_ask(connection, arena, &accounts, NULL) &&
+           pg_table_ask(connection, arena, &transactions, &writing->created_at) &&
+           pg_table_ask(connection, arena, &postings, NULL) &&
+           hold_rows_write(connection, arena, writing) &&
+           pg_table_ask(connection, arena, &keys, &writing->created_at) &&
            end_with(connection, arena, &commit_batch);
 }
 
@@ -488,11 +417,11 @@ struct opening {
     int64_t floor;
 };
 
-static const struct column opening_columns[] = {
-    {COLUMN_UUID, offsetof(struct opening, id)},
-    {COLUMN_SMALLINT, offsetof(struct opening, kind)},
-    {COLUMN_CURRENCY, offsetof(struct opening, currency)},
-    {COLUMN_BIGINT, offsetof(struct opening, floor)},
+static const struct pg_table_column opening_columns[] = {
+    {PG_TABLE_UUID, offsetof(struct opening, id)},
+    {PG_TABLE_SMALLINT, offsetof(struct opening, kind)},
+    {PG_TABLE_CURRENCY, offsetof(struct opening, currency)},
+    {PG_TABLE_BIGINT, offsetof(struct opening, floor)},
 };
 
 static struct opening open_account(enum account_kind kind, currency which, unsigned stripe)
@@ -501,7 +430,7 @@ static struct opening open_account(enum account_kind kind, currency which, unsig
         .id = account_system_id(kind, which, stripe),
         .kind = (int)kind,
         .currency = which,
-        .floor = kind == ACCOUNT_SETTLEMENT ? ACCOUNT_FLOOR_NONE : 0,
+        .floor = account_is_floorless(kind) ? ACCOUNT_FLOOR_NONE : 0,
     };
 }
 
@@ -518,8 +447,8 @@ bool ledger_rows_open(struct pg_connection *connection, struct arena *arena,
         openings[2 * i] = open_account(ACCOUNT_FEES, currencies[i], stripe);
         openings[2 * i + 1] = open_account(ACCOUNT_SETTLEMENT, currencies[i], stripe);
     }
-    const struct table table = {
+    const struct pg_table table = {
         &ledger_rows_open_accounts, opening_columns, COUNT(opening_columns), openings, 2 * count,
         sizeof openings[0]};
-    return write_table(connection, arena, &table, NULL) && pg_connection_sync(connection);
+    return pg_table_ask(connection, arena, &table, NULL) && pg_connection_sync(connection);
 }

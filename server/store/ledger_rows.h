@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "ledger/account.h"
+#include "ledger/hold.h"
 #include "ledger/transaction.h"
 #include "store/pg_connection.h"
 
@@ -71,16 +72,26 @@ struct ledger_transaction {
     const uint8_t *trace_id;          /* 16 bytes */
 };
 
+/* A transaction belongs to something earlier: a capture to its hold, a refund to its original. */
+struct ledger_link {
+    struct uuid original, transaction;
+    enum transaction_kind kind; /* the transaction's own kind, amount and fee */
+    int64_t amount, fee;
+};
+
 /* What a batch read asks for. ids: sorted, each once (book_sort_ids). */
 struct ledger_rows_question {
     const struct uuid *accounts;
     size_t account_count;
+    const struct uuid
+        *subjects; /* what some orders are about (hold_rows.h); mostly there are none */
+    size_t subject_count;
     const struct ledger_key *keys; /* caller and key count */
     size_t key_count;
 };
 
-/* Send the first flight; answers come for ledger_rows_lock_accounts, then ledger_rows_read_keys,
- * then its sync. */
+/* Send the first flight; answers come for ledger_rows_lock_accounts, then hold_rows_read_subjects
+ * when there are subjects, then ledger_rows_read_keys, then its sync. */
 bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
                       const struct ledger_rows_question *question);
 
@@ -108,10 +119,17 @@ bool ledger_rows_take_posted(const struct pg_rows *rows, struct arena *arena,
 struct ledger_rows_writing {
     const struct account *accounts; /* only those that changed */
     size_t account_count;
+    bool floors; /* some floor moved, too */
     const struct ledger_transaction *transactions;
     size_t transaction_count;
     const struct posting *postings;
     size_t posting_count;
+    const struct hold *holds; /* new ones */
+    size_t hold_count;
+    const struct hold *finished; /* and those that ended */
+    size_t finished_count;
+    const struct ledger_link *links;
+    size_t link_count;
     const struct ledger_key *keys; /* sorted by ledger_rows_compare_keys */
     size_t key_count;
     int64_t created_at; /* Unix us, of all of them */

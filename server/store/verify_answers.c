@@ -11,11 +11,12 @@
 #include "store/pg_rows.h"
 #include "store/verify.h"
 
-/* The payer was told the own balance; a deposit's partner nobody's. */
+/* Who owns the payer's wallet was told its balance; a partner nobody's. */
 #define OPEN                                                                                \
     "declare answers no scroll cursor for select i.answer, t.id, t.kind, t.amount, t.fee, " \
-    "t.currency, p.posted_after, p.held_after from idempotency i "                          \
-    "join transactions t on t.id = i.transaction_id left join postings p "                  \
+    "t.currency, p.posted_after, p.held_after, a.owner is not distinct from t.caller "      \
+    "from idempotency i join transactions t on t.id = i.transaction_id "                    \
+    "left join accounts a on a.id = t.from_account left join postings p "                   \
     "on p.transaction_id = t.id "                                                           \
     "and p.account = t.from_account and p.version = t.from_version "                        \
     "where i.status between 200 and 299 and i.answer is not null"
@@ -38,7 +39,7 @@ static bool says_number(const struct json *object, const char *name, int64_t wan
 static bool says_balance(const struct json *answer, const struct pg_rows *rows, int row)
 {
     const struct json *balance = json_member(answer, "balance");
-    if (pg_rows_int(rows, row, 2) == TRANSACTION_DEPOSIT)
+    if (!pg_rows_bool(rows, row, 8))
         return balance == NULL;
     if (balance == NULL || json_kind(balance) != JSON_OBJECT || pg_rows_is_null(rows, row, 6))
         return false;
@@ -56,7 +57,7 @@ static bool is_true(const struct json *answer, const struct pg_rows *rows, int r
     char code[4];
     if (answer == NULL || json_kind(answer) != JSON_OBJECT)
         return false;
-    uuid_format(&id, "tx_", id_text);
+    uuid_format(&id, kind == TRANSACTION_HOLD ? "hld_" : "tx_", id_text);
     currency_text((currency)pg_rows_int(rows, row, 5), code);
     return says_text(answer, "id", id_text) &&
            says_text(answer, "kind", transaction_kind_name(kind)) &&

@@ -10,35 +10,73 @@
 #define LEG(transaction, account, version, amount, currency) \
     INTEGER(currency, BIGINT(amount, BIGINT(version, ID(account, ID(transaction, "$1")))))
 #define ANY "'00000000-0000-0000-0000-000000000000'::uuid"
-#define PAID SUM(LEG("id", "from_account", "from_version", "- (amount + fee)", "currency"))
-#define RECEIVED SUM(LEG("id", "to_account", "to_version", "amount", "currency"))
-#define CHARGED SUM("case when fee > 0 then " LEG("id", ANY, "0::bigint", "fee", "currency") " end")
+
+/* What a transaction's row says of its legs, by its kind (ledger/transaction.h): 4, 6 and 7 only
+ * put aside or free again; in 8 and 9 the fees give back. */
+#define OUT                                                                                       \
+    "case when kind in (8, 9) then - amount when kind in (4, 6, 7) then 0 else - (amount + fee) " \
+    "end"
+#define IN "case when kind in (8, 9) then amount + fee else amount end"
+#define FEE "case when kind in (8, 9) then - fee else fee end"
+#define PAID SUM(LEG("id", "from_account", "from_version", OUT, "currency"))
+#define RECEIVED                                                                          \
+    SUM("case when kind not in (4, 6, 7) then " LEG("id", "to_account", "to_version", IN, \
+                                                    "currency") " end")
+#define CHARGED                                                                              \
+    SUM("case when fee > 0 and kind not in (4, 6, 7) then " LEG("id", ANY, "0::bigint", FEE, \
+                                                                "currency") " end")
+#define LEGS "sum(case when kind in (4, 6, 7) then 1 when fee > 0 then 3 else 2 end)"
 #define BOOKED                                                                     \
     SUM(LEG("p.transaction_id", "case when a.kind = 2 then " ANY " else a.id end", \
             "case when a.kind = 2 then 0 else p.version end", "p.amount", "a.currency"))
 
+/* In a month that was archived. */
+#define AWAY(id) "exists (select from archives m where " id " >= m.begins and " id " < m.ends)"
+
+/* Whatever belongs to something earlier has its link, which says the same of it. */
+#define BELONGS(id) BIGINT("fee", BIGINT("amount", INTEGER("kind::integer", ID(id, "$1"))))
+#define LATER SUM("case when kind between 5 and 10 then " BELONGS("id") " end")
+
 /* A transaction's row doesn't say which of the fee accounts was paid: any will do. Counted, too: a
- * posting of an unknown account has no hash. */
+ * posting of an unknown account has no hash. The originals of what went back are few, and looked
+ * up.
+ */
 const char verify_sums_legs[] =
-    "with said as (select count(*) as n, 2 * count(*) + count(*) filter (where fee > 0) as "
-    "legs, " PAID " + " RECEIVED " + " CHARGED " as total from transactions), "
+    "with said as (select count(*) as n, coalesce(" LEGS ", 0) as legs, " PAID " + " RECEIVED
+    " + " CHARGED " as total, " LATER " as later from transactions), "
     "booked as (select count(*) as legs, " BOOKED " as total "
-    "from postings p left join accounts a on a.id = p.account) "
-    "select said.n, said.legs = booked.legs and said.total = booked.total and not exists "
-    "(select from accounts group by currency having sum(posted) <> 0) from said, booked";
+    "from postings p left join accounts a on a.id = p.account), "
+    "linked as (select " SUM(BELONGS(
+        "transaction_id")) " as later from links "
+                           "where not " AWAY(
+                               "transaction_id") ") "
+                                                 "select said.n, said.legs = booked.legs and "
+                                                 "said.total = booked.total "
+                                                 "and said.later = linked.later and not exists "
+                                                 "(select from accounts group by currency having "
+                                                 "sum(posted) <> 0) and not exists "
+                                                 "(select from (select original, sum(amount) as "
+                                                 "amount, sum(fee) as fee from links "
+                                                 "where kind in (8, 9) group by original) l left "
+                                                 "join transactions o on o.id = l.original "
+                                                 "where o.id is null and not " AWAY(
+                                                     "l.original") " or l.amount > o.amount or "
+                                                                   "l.fee > o.fee) "
+                                                                   "from said, booked, linked";
 
-#define POINT(account, version, posted) BIGINT(posted, BIGINT(version, ID(account, "$1")))
-#define REACHED SUM(POINT("account", "version", "posted_after"))
-#define LEFT SUM(POINT("account", "version - 1", "posted_after - amount"))
-#define STANDS SUM(POINT("id", "version", "posted"))
-#define BEGAN SUM(POINT("id", "0::bigint", "0::bigint"))
+#define POINT(account, version, posted, held) \
+    BIGINT(held, BIGINT(posted, BIGINT(version, ID(account, "$1"))))
+#define REACHED SUM(POINT("account", "version", "posted_after", "held_after"))
+#define LEFT SUM(POINT("account", "version - 1", "posted_after - amount", "held_after - hold"))
+#define STANDS SUM(POINT("id", "version", "posted", "held"))
+#define BEGAN SUM(POINT("id", "0::bigint", "0::bigint", "0::bigint"))
 
-#define ARRIVED SUM(POINT("account", "version", "posted"))
-#define DEPARTED SUM(POINT("account", "first_version - 1", "posted_before"))
+#define ARRIVED SUM(POINT("account", "version", "posted", "held"))
+#define DEPARTED SUM(POINT("account", "first_version - 1", "posted_before", "held_before"))
 
 /* Each posting leads from one point (account, version, balance) to that of the next version: what
- * is left when all are added up is where each account began, at (0, 0), and where it stands. What a
- * month did that was archived is one long step. */
+ * is left when all are added up is where each account began, at (0, 0, 0), and where it stands.
+ * What a month did that was archived is one long step. */
 const char verify_sums_balances[] =
     "with here as (select " REACHED " - " LEFT " as total from postings), "
     "away as (select " ARRIVED " - " DEPARTED " as total from archive_balances), "
@@ -46,8 +84,8 @@ const char verify_sums_balances[] =
     "stand as (select count(*) as n, " STANDS " - " BEGAN " as total from accounts) "
     "select stand.n, stand.total = walked.total from stand, walked";
 
-#define KEY ID("caller", ID("transaction_id", "$1"))
-#define MOVED SUM(ID("caller", ID("id", "$1")))
+#define KEY INTEGER("status::integer", ID("caller", ID("transaction_id", "$1")))
+#define MOVED SUM(INTEGER("case kind when 6 then 200 else 201 end", ID("caller", ID("id", "$1"))))
 
 /* A key of an archived transaction has its answer, and the archive's count. */
 const char verify_sums_keys[] =
@@ -57,7 +95,8 @@ const char verify_sums_keys[] =
     "moved, coalesce(sum(" KEY ") filter (where month is null), 0) as total, "
     "count(month) as away, count(*) filter (where month is not null and answer is null) as mute, "
     "count(*) filter (where case when transaction_id is null "
-    "then substr(answer, 1, 10) = '{\"id\":\"tx_'::bytea else status <> 201 end) as wrong "
+    "then substr(answer, 1, 10) in ('{\"id\":\"tx_'::bytea, '{\"id\":\"hld'::bytea) "
+    "else month is not null and status not in (200, 201) end) as wrong "
     "from mine), gone as (select coalesce(sum(transactions), 0) as n from archives), "
     "booked as (select count(*) as n, " MOVED " as total from transactions) "
     "select kept.n, kept.wrong = 0 and kept.moved = booked.n and kept.total = booked.total "

@@ -42,7 +42,7 @@ static const struct pg_statement statement = {
     "wallets_statement",
     "select l.*, a.version from wallets w join accounts a on a.id = w.id left join lateral ("
     "select " WALLETS_TRANSACTION_COLUMNS
-    ", p.amount as change, p.version, p.posted_after, p.held_after "
+    ", p.amount as change, p.version, p.posted_after, p.held_after, p.hold "
     "from (select * from postings where account = w.id and version < $3::bigint "
     "order by version desc limit $12::integer) p cross join lateral ("
     "select * from transactions where id = p.transaction_id offset 0) t "
@@ -58,7 +58,7 @@ static const struct pg_statement statement = {
 static const struct pg_statement lines_after = {
     "wallets_lines_after",
     "select " WALLETS_TRANSACTION_COLUMNS
-    ", p.amount as change, p.version, p.posted_after, p.held_after "
+    ", p.amount as change, p.version, p.posted_after, p.held_after, p.hold "
     "from (select * from postings where account = $1::uuid and version > $2::bigint "
     "order by version limit $3::integer) p cross join lateral ("
     "select * from transactions where id = p.transaction_id offset 0) t order by p.version"};
@@ -184,6 +184,7 @@ static void take_lines(struct wallets_question *q, const struct pg_rows *rows, s
         line->version = pg_rows_int(rows, i, 11);
         line->posted_after = pg_rows_int(rows, i, 12);
         line->held_after = pg_rows_int(rows, i, 13);
+        line->hold = pg_rows_int(rows, i, 14);
     }
 }
 
@@ -192,7 +193,7 @@ static void take_statement(struct wallets_question *q, const struct pg_rows *row
     size_t count = (size_t)pg_rows_count(rows);
     q->wallet_count = count > 0; /* the wallet is the asker's */
     if (count > 0)
-        note_scanned(q, pg_rows_int(rows, 0, 14));
+        note_scanned(q, pg_rows_int(rows, 0, 15));
     if (count == 1 && pg_rows_is_null(rows, 0, 0))
         count = 0; /* and has no lines */
     take_lines(q, rows, count);
@@ -233,8 +234,11 @@ static void take_transaction(struct wallets_question *q, const struct pg_rows *r
         t->to_owner = pg_rows_uuid(rows, 0, 14);
     t->posted_after = pg_rows_int(rows, 0, 15);
     t->held_after = pg_rows_int(rows, 0, 16);
-    t->to_posted_after = pg_rows_int(rows, 0, 17);
-    t->to_held_after = pg_rows_int(rows, 0, 18);
+    t->to_touched = !pg_rows_is_null(rows, 0, 17); /* not by a hold, a void, an expiry */
+    if (t->to_touched) {
+        t->to_posted_after = pg_rows_int(rows, 0, 17);
+        t->to_held_after = pg_rows_int(rows, 0, 18);
+    }
     q->transaction_count = 1;
 }
 

@@ -40,10 +40,12 @@ struct wallets_transaction {
         to_owner; /* users; nil for system accounts. Only wallets_find_transaction */
     struct uuid caller;
     /* of the wallet asked for (a line), or of `from` and `to` */
-    int64_t change; /* signed: what this transaction did to the wallet */
+    int64_t change; /* signed: what this transaction did to the wallet's posted */
+    int64_t hold;   /* signed: and to its held. Only wallets_statement */
     int64_t version;
     int64_t posted_after, held_after;
     int64_t to_posted_after, to_held_after; /* only wallets_find_transaction */
+    bool to_touched;                        /* the same: `to` has a posting of it */
 };
 
 struct wallets_filter {

@@ -2,7 +2,8 @@
  * lost, each order is answered exactly once, each key moves money at most once, and what was
  * answered is what the ledger says.
  *
- * Covers: server/posting/posting.c server/posting/lane.c server/store/ledger_rows.c */
+ * Covers: server/posting/posting.c server/posting/lane.c server/store/ledger_rows.c
+ *     server/store/hold_rows.c server/store/pg_table.c */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

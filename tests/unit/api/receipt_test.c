@@ -46,6 +46,8 @@ static struct posting_decision make_decision(void)
         .created_at = moment,
         .from_after = {.id = from_id, .kind = ACCOUNT_WALLET, .posted = 89750, .held = 50},
         .to_after = {.id = to_id, .kind = ACCOUNT_WALLET, .posted = 10000},
+        .amount = {10000, CURRENCY_ZAR},
+        .charged = 250,
         .fee = &fee,
         .bundle = bundle,
     };
@@ -100,6 +102,7 @@ static void test_a_receipt(void **state)
     order = make_order(TRANSACTION_DEPOSIT);
     decision.from_after.id = account_system_id(ACCOUNT_SETTLEMENT, CURRENCY_ZAR, 3);
     decision.fee = NULL;
+    decision.charged = 0;
     assert_int_equal(receipt_render(&order.order, &decision, &body), 201);
     expect_text(bytes_view(&body), HEAD("deposit", "0", "null") "}"); /* nobody's balance */
     bytes_release(&body);
@@ -123,6 +126,7 @@ static struct wallets_transaction make_stored(void)
         .posted_after = 89750,
         .held_after = 50,
         .to_posted_after = 10000,
+        .to_touched = true,
     };
 }
 
@@ -205,7 +209,7 @@ static void test_a_receipt_is_recalled(void **state)
         struct arena arena;
         struct ledger_transaction written;
         struct posting postings[TRANSACTION_POSTINGS_MAX];
-        struct order_ink ink = {&arena, &written, 0, postings, 0, POSTING_ANSWERED, {NULL, 0}};
+        struct order_ink ink = {.arena = &arena, .transactions = &written, .postings = postings};
         struct ledger_key key = {.status = 0};
         struct account accounts[3] = {
             make_account(ACCOUNT_FEES, account_system_id(ACCOUNT_FEES, CURRENCY_ZAR, 0), &dice),
@@ -214,7 +218,7 @@ static void test_a_receipt_is_recalled(void **state)
         if (deposit)
             accounts[0] = make_account(
                 ACCOUNT_SETTLEMENT, account_system_id(ACCOUNT_SETTLEMENT, CURRENCY_ZAR, 0), &dice);
-        struct book book = {accounts, 3};
+        struct book book = {.accounts = accounts, .count = 3};
         const struct batch_terms terms = {rules, 0, moment + rand_r(&dice), 0};
         struct receipt_order asked =
             make_order(deposit ? TRANSACTION_DEPOSIT : TRANSACTION_TRANSFER);
@@ -255,6 +259,7 @@ static void test_a_line_a_wallet_and_a_user(void **state)
                                              .note = SLICE("rent \"\xc3\xa9\""),
                                              .created_at = moment,
                                              .change = -10250,
+                                             .hold = 3,
                                              .version = 17,
                                              .posted_after = -5,
                                              .held_after = 1};
@@ -283,7 +288,7 @@ static void test_a_line_a_wallet_and_a_user(void **state)
     receipt_write_line(&writer, &line);
     expect_text(bytes_view(&body),
                 HEAD("transfer", "250",
-                     "\"%1\"") ",\"change\":-10250,\"version\":17,"
+                     "\"%1\"") ",\"change\":-10250,\"held_change\":3,\"version\":17,"
                                "\"balance_after\":{\"posted\":-5,\"held\":1,\"available\":-6}}");
     bytes_clear(&body);
     json_write_init(&writer, &body);

@@ -40,7 +40,7 @@ struct exchange {
     struct session *session;
     size_t sent;
     int status;
-    char answer[100000];
+    char answer[300000];
     size_t length;
     bool closed;
 };

@@ -28,7 +28,7 @@ static void test_sorting_and_finding(void **state)
         size_t count = (size_t)rand_r(&dice) % MANY;
         for (size_t i = 0; i < count; i++)
             ids[i] = asked[i] = random_id(&dice, 12);
-        struct book book = {accounts, book_sort_ids(ids, count)};
+        struct book book = {.accounts = accounts, .count = book_sort_ids(ids, count)};
         for (size_t i = 0; i < book.count; i++) {
             accounts[i].id = ids[i];
             if (i > 0)
@@ -44,8 +44,26 @@ static void test_sorting_and_finding(void **state)
     }
 }
 
+static void test_subjects_are_found(void **state)
+{
+    struct subject subjects[9] = {{.refunded = 0}};
+    struct book book = {.subjects = subjects, .subject_count = 0};
+    const struct uuid none = {{7, 1}};
+    (void)state;
+    for (uint8_t i = 0; i < 9; i++) {
+        subjects[i].id = (struct uuid){{i}};
+        book.subject_count = i + 1U;
+        for (uint8_t k = 0; k <= i; k++)
+            assert_ptr_equal(book_find_subject(&book, &subjects[k].id), &subjects[k]);
+        assert_null(book_find_subject(&book, &none));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sorting_and_finding)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sorting_and_finding),
+        cmocka_unit_test(test_subjects_are_found),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void test_each_refusal(void **state)
     struct account from = wallet(1, &alice, 1000);
     struct account to = wallet(2, &bob, 0);
     struct account fee = fees(0);
-    struct transfer good = {{100, CURRENCY_ZAR}, 5, &from, &to, &fee, &alice};
+    struct transfer good = {{100, CURRENCY_ZAR}, 5, &from, &to, &fee, &alice, false, false};
     struct transfer bad = good;
     (void)state;
 
@@ -98,7 +98,7 @@ static void test_settlement_pays_deposits_until_its_end(void **state)
 {
     struct account settlement = fees(0);
     struct account to = wallet(2, &bob, 0);
-    struct transfer deposit = {{MONEY_MAX, CURRENCY_ZAR}, 0, &settlement, &to, NULL, NULL};
+    struct transfer deposit = {.amount = {MONEY_MAX, CURRENCY_ZAR}, .from = &settlement, .to = &to};
     struct posting postings[TRANSACTION_POSTINGS_MAX];
     const struct uuid id = {{9}};
     int64_t paid = 0;
@@ -172,7 +172,9 @@ static void test_against_the_model(void **state)
                              &from,
                              &to,
                              &fee,
-                             &alice};
+                             &alice,
+                             false,
+                             false};
         from.held = rand_r(&dice) % 2 == 0 ? 0 : from.posted / (1 + rand_r(&dice) % 9);
         const struct account before[3] = {from, to, fee};
         enum refusal expected = model(&t);

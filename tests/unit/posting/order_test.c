@@ -80,7 +80,7 @@ static struct outcome decide(const struct posting_order *order, struct account *
 {
     struct outcome o = {.key = {.status = 0}};
     struct arena arena;
-    struct book book = {accounts, 4};
+    struct book book = {.accounts = accounts, .count = 4};
     const struct batch_terms terms = {bundle, STRIPE, INT64_C(1764547200000000), 0};
     struct order_ink ink = {
         .arena = &arena, .transactions = o.transactions, .postings = o.postings};

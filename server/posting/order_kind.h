@@ -1,0 +1,66 @@
+/* What each kind of movement does, as a small table of functions: which accounts it needs, what
+ * speaks against it, what it posts. order.c takes every order through them in the same way:
+ *
+ *     find the parties -> check (everything that can say no) -> post (cannot fail) -> answer */
+#ifndef POSTING_ORDER_KIND_H
+#define POSTING_ORDER_KIND_H
+
+#include "ledger/book.h"
+#include "ledger/refund.h"
+#include "posting/batch.h"
+#include "posting/posting.h"
+
+/* One order on its way through the decision. */
+struct decision {
+    const struct posting_order *order;
+    const struct batch_terms *terms;
+    struct transfer transfer;        /* parties, amount and fee */
+    struct subject *subject;         /* NULL: it needs none, or there is none */
+    struct refund_original original; /* of a refund or reversal */
+    struct hold hold;                /* the one it makes */
+    struct fee_facts facts;
+    struct fee_decision fee;
+    struct slice pricing; /* JSON: what is stored with the transaction */
+    struct slice priced_facts;
+    const uint8_t *bundle;
+    int64_t remaining; /* what could still have been asked for */
+    bool priced;       /* a rule was asked */
+    bool failed;       /* and had no answer */
+    bool early;        /* not yet: nothing is remembered */
+    enum refusal refusal;
+};
+
+struct order_kind {
+    enum account_kind from; /* ACCOUNT_SETTLEMENT: the lane's own; 0: order->from */
+    enum account_kind to;   /* likewise */
+    bool leaves_to;         /* the receiver isn't even looked at */
+    bool fees;              /* the fees may be touched */
+    bool subject;           /* it's about something earlier, and linked to it */
+    bool derived;           /* its receipt is derived from its transaction, not kept */
+    void (*check)(struct decision *d);
+    bool (*price)(struct decision *d, struct arena *arena); /* what is stored; false: no memory */
+    int (*post)(struct decision *d, const struct uuid *id, struct posting *postings);
+};
+
+/* order_move.c */
+extern const struct order_kind order_move_deposit, order_move_transfer, order_move_withdrawal;
+/* order_hold.c */
+extern const struct order_kind order_hold_place, order_hold_capture, order_hold_void,
+    order_hold_expiry;
+/* order_refund.c */
+extern const struct order_kind order_refund_refund, order_refund_reversal;
+
+/* What it costs, by the rules for `kind`: d->transfer.fee, or a refusal, or d->failed. A rule that
+ * fails refuses the movement: it never makes it free. */
+void order_price_ask(struct decision *d, const char *kind);
+
+/* Has the bundle rules of that kind? A fee for it is then never free by accident. */
+bool order_price_has(const struct decision *d, const char *kind);
+
+/* What is stored with the transaction. False: out of memory. */
+bool order_price_write(struct decision *d, struct arena *arena);
+
+/* The same for a capture: the lines of its hold scaled to the part; they sum to its share. */
+bool order_price_share(struct decision *d, struct arena *arena);
+
+#endif

@@ -1,0 +1,151 @@
+#include <assert.h>
+
+#include "base/json.h"
+#include "posting/order_kind.h"
+#include "scripting/bundle.h"
+
+#define JSON_USUAL 255 /* room that most texts never outgrow: what does, is copied */
+
+void order_price_ask(struct decision *d, const char *kind)
+{
+    const struct account *from = d->transfer.from;
+    assert(from != NULL && d->transfer.to != NULL); /* the parties are checked */
+    d->facts = (struct fee_facts){
+        .kind = kind,
+        .amount = d->order->amount.minor,
+        .currency = d->order->amount.currency,
+        .tier = from->tier,
+        .own = uuid_equal(&from->owner, &d->transfer.to->owner),
+    };
+    d->priced = true;
+    if (d->terms->bundle == NULL) {
+        d->failed = true;
+        return;
+    }
+    fee_price(d->terms->bundle, &d->facts, &d->fee);
+    d->bundle = bundle_hash(d->terms->bundle);
+    d->failed = d->fee.outcome == FEE_FAILED;
+    if (d->fee.outcome == FEE_DENIED)
+        d->refusal = REFUSAL_RULE_DENIED;
+    if (d->fee.outcome == FEE_OK)
+        d->transfer.fee = d->fee.total;
+}
+
+bool order_price_has(const struct decision *d, const char *kind)
+{
+    return d->terms->bundle != NULL && fee_has_kind(d->terms->bundle, kind);
+}
+
+static void write_line(struct json_writer *writer, const struct fee_line *line)
+{
+    json_write_object(writer);
+    json_write_key(writer, "rule");
+    json_write_text(writer, line->rule);
+    json_write_key(writer, "code");
+    json_write_text(writer, line->code);
+    json_write_key(writer, "amount");
+    json_write_int(writer, line->amount);
+    if (line->refundable) {
+        json_write_key(writer, "refundable");
+        json_write_bool(writer, true);
+    }
+    json_write_object_end(writer);
+}
+
+static struct slice pricing_json(const struct fee_decision *fee, struct arena *arena)
+{
+    struct bytes out;
+    struct json_writer writer;
+    bytes_init(&out, arena);
+    bytes_reserve(&out, JSON_USUAL);
+    json_write_init(&writer, &out);
+    json_write_array(&writer);
+    for (int i = 0; i < fee->count; i++)
+        write_line(&writer, &fee->lines[i]);
+    json_write_array_end(&writer);
+    return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
+}
+
+static struct slice facts_json(const struct fee_facts *facts, struct arena *arena)
+{
+    struct bytes out;
+    struct json_writer writer;
+    char code[4];
+    bytes_init(&out, arena);
+    bytes_reserve(&out, JSON_USUAL);
+    json_write_init(&writer, &out);
+    currency_text(facts->currency, code);
+    json_write_object(&writer);
+    json_write_key(&writer, "kind");
+    json_write_text(&writer, facts->kind);
+    json_write_key(&writer, "amount");
+    json_write_int(&writer, facts->amount);
+    json_write_key(&writer, "currency");
+    json_write_text(&writer, code);
+    json_write_key(&writer, "tier");
+    json_write_int(&writer, facts->tier);
+    json_write_key(&writer, "own");
+    json_write_bool(&writer, facts->own);
+    json_write_object_end(&writer);
+    return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
+}
+
+bool order_price_write(struct decision *d, struct arena *arena)
+{
+    if (!d->priced)
+        return true;
+    d->pricing = pricing_json(&d->fee, arena);
+    d->priced_facts = facts_json(&d->facts, arena);
+    return d->pricing.at != NULL && d->priced_facts.at != NULL;
+}
+
+static void copy_text(char *out, size_t size, const struct json *object, const char *name)
+{
+    const struct json *value = json_member(object, name);
+    struct slice text = value == NULL || json_kind(value) != JSON_STRING ? (struct slice){NULL, 0}
+                                                                         : json_string(value);
+    size_t length = text.length < size ? text.length : size - 1;
+    if (length > 0)
+        memcpy(out, text.at, length);
+    out[length] = '\0';
+}
+
+/* As pricing_json wrote it. */
+static struct fee_line read_line(const struct json *object)
+{
+    struct fee_line line;
+    const struct json *amount = json_member(object, "amount");
+    copy_text(line.rule, sizeof line.rule, object, "rule");
+    copy_text(line.code, sizeof line.code, object, "code");
+    line.amount = amount == NULL ? 0 : json_integer(amount);
+    line.refundable = json_member(object, "refundable") != NULL;
+    return line;
+}
+
+bool order_price_share(struct decision *d, struct arena *arena)
+{
+    const struct hold *hold = &d->subject->hold;
+    struct json_error error;
+    int64_t whole = 0;
+    int64_t before = 0;
+    int64_t amount = d->transfer.amount.minor;
+    if (hold->pricing.at == NULL)
+        return true;
+    const struct json *lines = json_parse(hold->pricing, arena, &error);
+    size_t count = lines == NULL ? 0 : json_count(lines);
+    if (lines == NULL && error.no_memory)
+        return false;
+    for (size_t i = 0; i < count && d->fee.count < FEE_LINES_MAX; i++) {
+        struct fee_line *line = &d->fee.lines[d->fee.count++];
+        *line = read_line(json_element(lines, i));
+        whole += line->amount;
+        int64_t upto = money_share(whole, amount, hold->amount); /* of this line and all before */
+        line->amount = upto - before;
+        before = upto;
+    }
+    d->fee.total = before;
+    d->priced = true;
+    d->bundle = hold->bundle;
+    d->pricing = pricing_json(&d->fee, arena);
+    return d->pricing.at != NULL;
+}
