@@ -18,6 +18,7 @@
 #include "net/tls.h"
 #include "ops/listen.h"
 #include "ops/supervisor.h"
+#include "posting/expiry.h"
 #include "posting/posting.h"
 #include "rule_keeper.h"
 #include "store/cache.h"
@@ -44,6 +45,7 @@ struct worker {
     bool ready;       /* and the master knows */
     struct service service;
     struct rule_keeper *rules;
+    struct expiry *expiry; /* of slot 0 */
     struct tls_server *tls[2];
     struct listener *listeners[LISTEN_MAX]; /* one per socket of the seat; NULL: not yet */
     bool is_open;                           /* the public ones are there */
@@ -68,6 +70,7 @@ void worker_register_metrics(void)
     gate_register_metrics();
     cache_register_metrics();
     posting_register_metrics();
+    expiry_register_metrics();
     listener_register_metrics();
     service_register_metrics();
     event_hub_register_metrics();
@@ -333,6 +336,8 @@ static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
     if (w->service.draining)
         return;
     w->service.draining = true;
+    if (w->expiry != NULL)
+        expiry_stop(w->expiry);
     log_message(LOG_INFO, "draining", "no new connections; what runs is finished");
     for (int i = 0; i < w->seat.count; i++)
         if (w->listeners[i] != NULL)
@@ -438,7 +443,9 @@ static bool build(struct worker *w)
     const struct rule_keeper_settings rules = {w->config.rules, w->config.listen_public_text,
                                                w->seat.slot, w->service.posting, w->service.pool};
     w->rules = rule_keeper_new(&rules);
-    if (w->rules == NULL)
+    if (w->seat.slot == 0)
+        w->expiry = expiry_new(w->loop, w->service.pool, w->service.posting);
+    if (w->rules == NULL || (w->seat.slot == 0 && w->expiry == NULL))
         return false;
     /* Customers wait in the queue until there is a database: better than a 503 for those who come
      * just now. Who asks whether we live, needn't wait. */

@@ -116,6 +116,32 @@ static void read_amount(struct call *call, const struct body_field *field, const
         *out = json_integer(value);
 }
 
+static void read_integer(struct call *call, const struct body_field *field,
+                         const struct json *value, int64_t *out)
+{
+    struct bytes detail;
+    bool good = json_kind(value) == JSON_INTEGER && json_integer(value) >= (int64_t)field->min &&
+                json_integer(value) <= (int64_t)field->max;
+    if (good) {
+        *out = json_integer(value);
+        return;
+    }
+    bytes_init(&detail, &call->request->arena);
+    bytes_printf(&detail, "must be an integer from %zu to %zu", field->min, field->max);
+    bytes_add_char(&detail, '\0');
+    fault(call, field->name, json_kind(value) == JSON_INTEGER ? "range" : "type",
+          detail.failed ? "is out of range" : detail.at);
+}
+
+static void read_bool(struct call *call, const struct body_field *field, const struct json *value,
+                      bool *out)
+{
+    if (json_kind(value) == JSON_BOOL)
+        *out = json_bool(value);
+    else
+        fault(call, field->name, "type", "must be true or false");
+}
+
 static void read_currency(struct call *call, const struct body_field *field,
                           const struct json *value, currency *out)
 {
@@ -163,6 +189,12 @@ static void read_field(struct call *call, const struct body_field *field, const 
         return;
     case BODY_AMOUNT:
         read_amount(call, field, value, at);
+        return;
+    case BODY_INTEGER:
+        read_integer(call, field, value, at);
+        return;
+    case BODY_BOOL:
+        read_bool(call, field, value, at);
         return;
     case BODY_CURRENCY:
         read_currency(call, field, value, at);
@@ -258,7 +290,11 @@ static void add_field(struct bytes *all, const struct body_field *field, const v
         return;
     case BODY_SECRET:
         return;
+    case BODY_BOOL:
+        add_value(all, at, sizeof(bool));
+        return;
     case BODY_AMOUNT:
+    case BODY_INTEGER:
         bytes_add_be64(all, (uint64_t) * (const int64_t *)at);
         return;
     case BODY_CURRENCY:

@@ -13,6 +13,8 @@ enum body_kind {
     BODY_SECRET,   /* struct slice: the same, and never part of a hash that is stored */
     BODY_PHONE,    /* struct slice: E.164, + and 8 to 15 digits */
     BODY_AMOUNT,   /* int64_t: 1 .. 2^53-1 */
+    BODY_INTEGER,  /* int64_t: min..max */
+    BODY_BOOL,     /* bool */
     BODY_CURRENCY, /* currency: an ISO 4217 code */
     BODY_WALLET,   /* struct uuid: wal_... */
     BODY_RECIPIENT /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
@@ -29,7 +31,7 @@ struct body_field {
     enum body_kind kind;
     bool required;   /* an optional one may be absent or null, and stays as it was */
     size_t offset;   /* of its value in the operation */
-    size_t min, max; /* of texts, in characters */
+    size_t min, max; /* of texts, in characters; of integers */
 };
 
 /* Read the whole body by `fields` (ended by a NULL name) into `out`. False: call is refused, with

@@ -16,6 +16,7 @@ enum cursor_list {
     CURSOR_STATEMENT = 1,
     CURSOR_WALLETS = 2,
     CURSOR_SESSIONS = 3,
+    CURSOR_HOLDS = 4,
     CURSOR_SEARCH = 10 /* operators' */
 };
 

@@ -21,6 +21,14 @@ void show_balance(void *owner, struct request *request);
 void show_statement(void *owner, struct request *request);
 void create_transfer(void *owner, struct request *request);
 void create_deposit(void *owner, struct request *request);
+void create_withdrawal(void *owner, struct request *request);
+void create_hold(void *owner, struct request *request);
+void show_hold(void *owner, struct request *request);
+void show_hold_list(void *owner, struct request *request);
+void finish_hold_capture(void *owner, struct request *request);
+void finish_hold_void(void *owner, struct request *request);
+void create_refund(void *owner, struct request *request);
+void close_wallet(void *owner, struct request *request);
 void show_transaction(void *owner, struct request *request);
 void show_transaction_for_operator(void *owner, struct request *request);
 void search_transactions(void *owner, struct request *request);
@@ -28,5 +36,9 @@ void search_users(void *owner, struct request *request);
 void operators_live(void *owner, struct request *request);
 void operators_ready(void *owner, struct request *request);
 void operators_metrics(void *owner, struct request *request);
+void operator_users_freeze(void *owner, struct request *request);
+void operator_users_unfreeze(void *owner, struct request *request);
+void operator_users_tier(void *owner, struct request *request);
+void create_reversal(void *owner, struct request *request);
 
 #endif

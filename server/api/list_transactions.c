@@ -35,7 +35,7 @@ static const char *read_kind(struct call *call, struct slice value)
 {
     struct wallets_filter *filter = filter_of(call);
     filter->kind = (int)transaction_kind_parse(value);
-    return filter->kind == 0 ? "must be deposit or transfer" : NULL;
+    return filter->kind == 0 ? "must be a kind of transaction, such as deposit or transfer" : NULL;
 }
 
 static const char *read_from(struct call *call, struct slice value)

@@ -29,13 +29,17 @@ enum flow_verdict movement_ask(struct call *call, struct movement *movement)
     movement->receipt.request_id = call->request->id;
     *order = (struct posting_order){
         .kind = movement->kind,
-        .caller = *call_caller(call),
+        .caller = uuid_is_nil(&movement->caller) ? *call_caller(call) : movement->caller,
+        .anyones = call->gate.answer.caller != GATE_USER,
         .key = movement->key,
         .from = movement->from,
         .to = movement->to,
         .amount = {movement->amount, movement->currency},
         .note = movement->note,
         .reference = movement->reference,
+        .subject = movement->subject,
+        .expires_in = movement->expires_in_s * CLOCK_SECOND,
+        .allow_negative = movement->allow_negative,
         .deadline = clock_monotonic() + call->service->settings.posting_deadline_us,
         .render = receipt_render,
         .recall = receipt_recall,

@@ -19,6 +19,10 @@ struct movement {
     currency currency;
     struct slice note;
     struct slice reference;
+    struct uuid caller; /* nil: the call's; the operators' calls have none */
+    struct posting_subject subject;
+    int64_t expires_in_s; /* of a hold */
+    bool allow_negative;
     struct slice answer; /* copied out of the batch */
 };
 

@@ -1,4 +1,4 @@
-/* The operators' listener: /livez, /readyz, /metrics. */
+/* The operators' listener: /livez, /readyz, /metrics; who may call there. */
 #include "api/operators.h"
 
 #include <strings.h>

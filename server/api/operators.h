@@ -1,10 +1,10 @@
-/* Who may ask on the operators' listener. */
+/* For calls on the operators' listener. */
 #ifndef API_OPERATORS_H
 #define API_OPERATORS_H
 
-#include "base/flow.h"
+#include "api/call.h"
 
-/* A step: the operator token, or a client certificate, or 401. */
+/* Step: a client certificate or the operator token, or 401. */
 enum flow_verdict operators_check(struct flow *flow);
 
 #endif

@@ -27,9 +27,17 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/wallets/{id}/events", wallet_events},
     {METHOD_GET, "/v1/wallets/{id}/balance", show_balance},
     {METHOD_GET, "/v1/wallets/{id}/statement", show_statement},
+    {METHOD_GET, "/v1/wallets/{id}/holds", show_hold_list},
+    {METHOD_POST, "/v1/wallets/{id}/close", close_wallet},
     {METHOD_POST, "/v1/transfers", create_transfer},
     {METHOD_POST, "/v1/deposits", create_deposit},
+    {METHOD_POST, "/v1/withdrawals", create_withdrawal},
+    {METHOD_POST, "/v1/holds", create_hold},
+    {METHOD_GET, "/v1/holds/{id}", show_hold},
+    {METHOD_POST, "/v1/holds/{id}/capture", finish_hold_capture},
+    {METHOD_POST, "/v1/holds/{id}/void", finish_hold_void},
     {METHOD_GET, "/v1/transactions/{id}", show_transaction},
+    {METHOD_POST, "/v1/transactions/{id}/refunds", create_refund},
     {METHOD_OTHER, NULL, NULL},
 };
 
@@ -40,6 +48,10 @@ const struct route service_operator_routes[] = {
     {METHOD_GET, "/v1/transactions", search_transactions},
     {METHOD_GET, "/v1/transactions/{id}", show_transaction_for_operator},
     {METHOD_GET, "/v1/users", search_users},
+    {METHOD_POST, "/v1/users/{id}/freeze", operator_users_freeze},
+    {METHOD_POST, "/v1/users/{id}/unfreeze", operator_users_unfreeze},
+    {METHOD_POST, "/v1/users/{id}/tier", operator_users_tier},
+    {METHOD_POST, "/v1/transactions/{id}/reversal", create_reversal},
     {METHOD_OTHER, NULL, NULL},
 };
 

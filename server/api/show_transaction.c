@@ -13,6 +13,8 @@ struct show_transaction {
     struct call call;
     struct wallets_question question;
     struct history_question archive;
+    struct holds_question links;
+    enum receipt_side side;
 };
 
 static struct show_transaction *from_flow(struct flow *flow)
@@ -78,21 +80,40 @@ static bool may_see(const struct show_transaction *op, const struct wallets_tran
     return *side != RECEIPT_NEITHER;
 }
 
-static enum flow_verdict report(struct flow *flow)
+static void linked(struct holds_question *question)
+{
+    struct show_transaction *op =
+        (struct show_transaction *)(void *)((char *)question -
+                                            offsetof(struct show_transaction, links));
+    call_resume(&op->call);
+}
+
+static enum flow_verdict ask_links(struct flow *flow)
 {
     struct show_transaction *op = from_flow(flow);
-    enum receipt_side side;
-    struct bytes body;
     if (op->question.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->question.outcome);
     if (op->archive.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->archive.outcome);
     if (op->archive.archived[0] != '\0')
         return archived_refuse(&op->call, op->archive.archived);
-    if (op->question.transaction_count == 0 || !may_see(op, op->question.transactions, &side))
+    if (op->question.transaction_count == 0 || !may_see(op, op->question.transactions, &op->side))
         return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
+    op->links.arena = &op->call.request->arena;
+    op->links.done = linked;
+    return call_wait(
+        &op->call, holds_links(op->call.service->pool, &op->question.transactions->id, &op->links));
+}
+
+static enum flow_verdict report(struct flow *flow)
+{
+    struct show_transaction *op = from_flow(flow);
+    const struct receipt_links links = {op->links.links, op->links.link_count};
+    struct bytes body;
+    if (op->links.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->links.outcome);
     bytes_init(&body, &op->call.request->arena);
-    receipt_write_transaction(op->question.transactions, side, &body);
+    receipt_write_linked(op->question.transactions, op->side, &links, &body);
     return call_answer_tagged(&op->call, &body);
 }
 
@@ -120,6 +141,7 @@ static const struct flow_step steps[] = {
     {"check_gate", call_check_caller},
     {"ask_transaction", ask_transaction},
     {"ask_archive", ask_archive},
+    {"ask_links", ask_links},
     {"report", report},
     {NULL, NULL},
 };

@@ -4,18 +4,27 @@
 
 #include "store/gate.h"
 #include "store/history.h"
+#include "store/holds.h"
 #include "store/ledger_rows.h"
 #include "store/news.h"
 #include "store/presence.h"
 #include "store/search.h"
+#include "store/status.h"
 #include "store/upkeep.h"
 #include "store/users.h"
 #include "store/wallets.h"
 
-const struct pg_statement *const *const pool_statements_lists[] = {
-    users_statements,    wallets_statements, gate_statements,
-    upkeep_statements,   news_statements,    history_statements,
-    presence_statements, search_statements,  NULL};
+const struct pg_statement *const *const pool_statements_lists[] = {users_statements,
+                                                                   wallets_statements,
+                                                                   holds_statements,
+                                                                   status_statements,
+                                                                   gate_statements,
+                                                                   presence_statements,
+                                                                   upkeep_statements,
+                                                                   news_statements,
+                                                                   search_statements,
+                                                                   history_statements,
+                                                                   NULL};
 
 /* Plans along the indexes, whatever the statistics of young tables say. */
 const char pool_statements_setup[] = "set jit = off;set plan_cache_mode = force_generic_plan;"

@@ -249,7 +249,7 @@ class Exchanges:
             self.request(name, item.get("parameters", []) + operation.get("parameters", []), query, exchange)
             if "requestBody" in operation and status < "300":
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
-                self.fit(f"{name}'s request", schema, json.loads(exchange["request"]))
+                self.fit(f"{name}'s request", schema, json.loads(exchange["request"] or "{}"))
         return self.answer(name, status, response, exchange, bare)
 
     def request(self, name, parameters, query, exchange):

@@ -1,0 +1,145 @@
+/* On the operators' listener: POST /v1/users/{id}/freeze, .../unfreeze and .../tier. A frozen user
+ * signs in, sees everything and receives; no wallet of theirs sends. */
+#include <stddef.h>
+
+#include "api/body.h"
+#include "api/endpoints.h"
+#include "api/operators.h"
+#include "api/receipt.h"
+#include "store/status.h"
+
+struct operator_user {
+    struct call call;
+    struct uuid user;
+    int64_t tier;
+    const char *event; /* what the log says */
+    struct status_question change;
+    struct users_question now;
+};
+
+static const struct body_field tier_fields[] = {
+    {"tier", BODY_INTEGER, true, offsetof(struct operator_user, tier), 0, 3},
+    {NULL, BODY_TEXT, false, 0, 0, 0},
+};
+
+static struct operator_user *from_flow(struct flow *flow)
+{
+    return (struct operator_user *)(void *)call_of(flow);
+}
+
+static void changed(struct status_question *question)
+{
+    struct operator_user *op =
+        (struct operator_user *)(void *)((char *)question - offsetof(struct operator_user, change));
+    call_resume(&op->call);
+}
+
+static void found(struct users_question *question)
+{
+    struct operator_user *op =
+        (struct operator_user *)(void *)((char *)question - offsetof(struct operator_user, now));
+    call_resume(&op->call);
+}
+
+/* False: refused. */
+static bool begin(struct operator_user *op, const char *event)
+{
+    op->event = event;
+    op->user = call_path_id(&op->call, 0, "usr_");
+    op->change.arena = op->now.arena = &op->call.request->arena;
+    op->change.done = changed;
+    op->now.done = found;
+    if (!call_expect_no_query(&op->call))
+        return false;
+    if (!uuid_is_nil(&op->user))
+        return true;
+    call_refuse(&op->call, PROBLEM_USER_NOT_FOUND, NULL);
+    return false;
+}
+
+static enum flow_verdict ask_freeze(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    if (!begin(op, "user_frozen"))
+        return FLOW_DONE;
+    return call_wait(&op->call,
+                     status_freeze(op->call.service->pool, &op->user, true, &op->change));
+}
+
+static enum flow_verdict ask_unfreeze(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    if (!begin(op, "user_unfrozen"))
+        return FLOW_DONE;
+    return call_wait(&op->call,
+                     status_freeze(op->call.service->pool, &op->user, false, &op->change));
+}
+
+static enum flow_verdict ask_tier(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    if (!begin(op, "user_tier_set") || !body_read(&op->call, tier_fields, op))
+        return FLOW_DONE;
+    return call_wait(
+        &op->call, status_set_tier(op->call.service->pool, &op->user, (int)op->tier, &op->change));
+}
+
+static enum flow_verdict ask_user(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    if (op->change.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->change.outcome);
+    if (!op->change.found)
+        return call_refuse(&op->call, PROBLEM_USER_NOT_FOUND, NULL);
+    call_log(&op->call, op->event, "usr_", &op->user);
+    return call_wait(&op->call, users_find(op->call.service->pool, &op->user, &op->now));
+}
+
+static enum flow_verdict report(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    struct json_writer writer;
+    struct bytes body;
+    if (op->now.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->now.outcome);
+    bytes_init(&body, &op->call.request->arena);
+    json_write_init(&writer, &body);
+    json_write_object(&writer);
+    receipt_write_id(&writer, "id", "usr_", &op->user);
+    json_write_key(&writer, "tier");
+    json_write_int(&writer, op->now.user.tier);
+    json_write_key(&writer, "frozen");
+    json_write_bool(&writer, op->now.user.frozen);
+    json_write_key(&writer, "wallets_changed");
+    json_write_int(&writer, op->change.wallets);
+    json_write_object_end(&writer);
+    return call_answer(&op->call, 200, &body);
+}
+
+#define STEPS(name, ask)                     \
+    static const struct flow_step name[] = { \
+        {"check_operator", operators_check}, \
+        {"ask_change", ask},                 \
+        {"ask_user", ask_user},              \
+        {"report", report},                  \
+        {NULL, NULL},                        \
+    }
+
+STEPS(freeze_steps, ask_freeze);
+STEPS(unfreeze_steps, ask_unfreeze);
+STEPS(tier_steps, ask_tier);
+
+void operator_users_freeze(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct operator_user), freeze_steps);
+}
+
+void operator_users_unfreeze(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct operator_user), unfreeze_steps);
+}
+
+void operator_users_tier(void *owner, struct request *request)
+{
+    call_start(owner, request, sizeof(struct operator_user), tier_steps);
+}

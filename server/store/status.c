@@ -1,0 +1,110 @@
+#include "store/status.h"
+
+#include "base/arena.h"
+#include "ledger/account.h"
+#include "store/pg_params.h"
+#include "store/pg_rows.h"
+
+/* Rows are locked in the order in which posting locks them. The numbers of statuses are
+ * ledger/account.h's. */
+#define THEIR_ACCOUNTS                                                                      \
+    "theirs as (select id from accounts where id in (select id from wallets where owner = " \
+    "$1::uuid) order by id for no key update), "
+
+static const struct pg_statement freeze = {
+    "status_freeze",
+    "with one as (update users set frozen = $2::boolean where id = $1::uuid returning "
+    "id), " THEIR_ACCOUNTS
+    "changed as (update accounts a set status = case when $2::boolean then 2 else 1 end "
+    "from theirs where a.id = theirs.id and a.status = case when $2::boolean then 1 else 2 end "
+    "returning a.id) select (select count(*) from changed) from one"};
+
+static const struct pg_statement set_tier = {
+    "status_set_tier",
+    "with one as (update users set tier = $2::smallint where id = $1::uuid returning "
+    "id), " THEIR_ACCOUNTS
+    "changed as (update accounts a set tier = $2::smallint from theirs where a.id = theirs.id "
+    "returning a.id) select (select count(*) from changed) from one"};
+
+/* The conditions are looked at again after waiting for a posting. */
+static const struct pg_statement close_wallet = {
+    "status_close_wallet",
+    "with closed as (update accounts a set status = 3 from wallets w join users u "
+    "on u.id = w.owner where w.id = $1::uuid and w.owner = $2::uuid and a.id = w.id "
+    "and u.wallet <> w.id and a.status = 1 and a.posted = 0 and a.held = 0 returning a.id) "
+    "select w.id, w.owner, w.label, a.currency, a.status, a.posted, a.held, a.version, "
+    "w.created_at, (select count(*) from closed) = 1, u.wallet = w.id from wallets w "
+    "join users u on u.id = w.owner join accounts a on a.id = w.id "
+    "where w.id = $1::uuid and w.owner = $2::uuid"};
+
+const struct pg_statement *const status_statements[] = {&freeze, &set_tier, &close_wallet, NULL};
+
+static void on_changed(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct status_question *q = owner;
+    q->outcome = outcome;
+    q->found = outcome == PG_OK && pg_rows_count(rows) == 1;
+    if (q->found)
+        q->wallets = (int)pg_rows_int(rows, 0, 0);
+    q->done(q);
+}
+
+static void take_wallet(struct status_question *q, const struct pg_rows *rows)
+{
+    bool just_now = pg_rows_bool(rows, 0, 9);
+    q->is_main = pg_rows_bool(rows, 0, 10);
+    q->wallet = (struct wallet){
+        .id = pg_rows_uuid(rows, 0, 0),
+        .owner = pg_rows_uuid(rows, 0, 1),
+        .label = arena_copy(q->arena, pg_rows_text(rows, 0, 2)),
+        .currency = (currency)pg_rows_int(rows, 0, 3),
+        .status = just_now ? ACCOUNT_CLOSED : (int)pg_rows_int(rows, 0, 4),
+        .posted = pg_rows_int(rows, 0, 5),
+        .held = pg_rows_int(rows, 0, 6),
+        .version = pg_rows_int(rows, 0, 7),
+        .created_at = pg_rows_time(rows, 0, 8),
+    };
+    q->closed = q->wallet.status == ACCOUNT_CLOSED;
+    if (q->wallet.label.at == NULL)
+        q->outcome = PG_UNAVAILABLE;
+}
+
+static void on_closed(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct status_question *q = owner;
+    q->outcome = outcome;
+    q->found = outcome == PG_OK && pg_rows_count(rows) == 1;
+    if (q->found)
+        take_wallet(q, rows);
+    q->done(q);
+}
+
+bool status_freeze(struct pg_pool *pool, const struct uuid *user, bool frozen,
+                   struct status_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, user);
+    pg_params_bool(&params, frozen);
+    return pg_pool_ask(pool, &freeze, &params, on_changed, q);
+}
+
+bool status_set_tier(struct pg_pool *pool, const struct uuid *user, int tier,
+                     struct status_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, user);
+    pg_params_smallint(&params, (int16_t)tier);
+    return pg_pool_ask(pool, &set_tier, &params, on_changed, q);
+}
+
+bool status_close_wallet(struct pg_pool *pool, const struct uuid *wallet, const struct uuid *owner,
+                         struct status_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, wallet);
+    pg_params_uuid(&params, owner);
+    return pg_pool_ask(pool, &close_wallet, &params, on_closed, q);
+}
