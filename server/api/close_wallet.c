@@ -6,6 +6,7 @@
 #include "api/endpoints.h"
 #include "api/receipt.h"
 #include "ledger/account.h"
+#include "store/cache.h"
 #include "store/status.h"
 
 struct close_wallet {
@@ -56,6 +57,7 @@ static enum flow_verdict report(struct flow *flow)
         return call_refuse(&op->call, PROBLEM_WALLET_FROZEN, NULL);
     if (!question->closed)
         return call_refuse(&op->call, PROBLEM_WALLET_NOT_EMPTY, NULL);
+    cache_forget(op->call.service->cache, &question->wallet.id);
     call_log(&op->call, "wallet_closed", "wal_", &question->wallet.id);
     bytes_init(&body, &op->call.request->arena);
     json_write_init(&writer, &body);

@@ -6,6 +6,7 @@
 #include "api/endpoints.h"
 #include "api/operators.h"
 #include "api/receipt.h"
+#include "store/cache.h"
 #include "store/status.h"
 
 struct operator_user {
@@ -91,6 +92,8 @@ static enum flow_verdict ask_user(struct flow *flow)
         return call_refuse_outcome(&op->call, op->change.outcome);
     if (!op->change.found)
         return call_refuse(&op->call, PROBLEM_USER_NOT_FOUND, NULL);
+    for (size_t i = 0; i < op->change.wallet_count; i++)
+        cache_forget(op->call.service->cache, &op->change.wallets[i]);
     call_log(&op->call, op->event, "usr_", &op->user);
     return call_wait(&op->call, users_find(op->call.service->pool, &op->user, &op->now));
 }
@@ -111,7 +114,7 @@ static enum flow_verdict report(struct flow *flow)
     json_write_key(&writer, "frozen");
     json_write_bool(&writer, op->now.user.frozen);
     json_write_key(&writer, "wallets_changed");
-    json_write_int(&writer, op->change.wallets);
+    json_write_int(&writer, (int64_t)op->change.wallet_count);
     json_write_object_end(&writer);
     return call_answer(&op->call, 200, &body);
 }

@@ -17,14 +17,14 @@ static const struct pg_statement freeze = {
     "id), " THEIR_ACCOUNTS
     "changed as (update accounts a set status = case when $2::boolean then 2 else 1 end "
     "from theirs where a.id = theirs.id and a.status = case when $2::boolean then 1 else 2 end "
-    "returning a.id) select (select count(*) from changed) from one"};
+    "returning a.id) select changed.id from one left join changed on true"};
 
 static const struct pg_statement set_tier = {
     "status_set_tier",
     "with one as (update users set tier = $2::smallint where id = $1::uuid returning "
     "id), " THEIR_ACCOUNTS
     "changed as (update accounts a set tier = $2::smallint from theirs where a.id = theirs.id "
-    "returning a.id) select (select count(*) from changed) from one"};
+    "returning a.id) select changed.id from one left join changed on true"};
 
 /* The conditions are looked at again after waiting for a posting. */
 static const struct pg_statement close_wallet = {
@@ -42,10 +42,16 @@ const struct pg_statement *const status_statements[] = {&freeze, &set_tier, &clo
 static void on_changed(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct status_question *q = owner;
+    int count = outcome == PG_OK ? pg_rows_count(rows) : 0;
     q->outcome = outcome;
-    q->found = outcome == PG_OK && pg_rows_count(rows) == 1;
-    if (q->found)
-        q->wallets = (int)pg_rows_int(rows, 0, 0);
+    q->found = count > 0;
+    q->wallets = arena_array(q->arena, (size_t)count, sizeof q->wallets[0]);
+    q->wallet_count = 0;
+    for (int i = 0; q->wallets != NULL && i < count; i++)
+        if (!pg_rows_is_null(rows, i, 0))
+            q->wallets[q->wallet_count++] = pg_rows_uuid(rows, i, 0);
+    if (q->wallets == NULL && count > 0)
+        q->outcome = PG_UNAVAILABLE;
     q->done(q);
 }
 

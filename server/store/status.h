@@ -17,7 +17,8 @@ struct status_question {
     void (*done)(struct status_question *question);
     enum pg_outcome outcome;
     bool found;
-    int wallets; /* how many of the user's changed */
+    struct uuid *wallets; /* those of the user's that changed */
+    size_t wallet_count;
     /* status_close_wallet */
     bool closed;          /* just now, or before */
     bool is_main;         /* money to the user's phone goes there: it stays open */
