@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "ledger/seal.h"
 #include "scripting/locate.h"
 #include "scripting/settings.h"
 #include "store/probe.h"
@@ -109,6 +110,17 @@ static const struct settings_item items[] = {
      "gets the master's process id when the server is ready" FIXED},
     {"password_threads", SETTINGS_INTEGER, AT(password_threads), "1", 1, 16,
      "threads per worker that hash passwords, 25 ms of CPU each" FIXED},
+    {"proof.origin", SETTINGS_TEXT, AT(proof_origin), "\"moolah\"", 0, 0,
+     "this ledger's name in its seals and checkpoints: lower case, digits, . _ -" FIXED},
+    {"proof.key", SETTINGS_TEXT, AT(proof_key), "nil", 0, 0,
+     "file of the key that signs seals (moolah proof key makes one); nil: they are not "
+     "signed" FIXED},
+    {"proof.checkpoints", SETTINGS_TEXT, AT(proof_checkpoints), "nil", 0, 0,
+     "file that each seal's checkpoint is appended to, best on another disk than the database; "
+     "nil: "
+     "none is kept" FIXED},
+    {"proof.every_ms", SETTINGS_INTEGER, AT(proof_every_ms), "1000", 50, 3600000,
+     "so often a seal is made, when there is something to seal" FIXED},
     {NULL, SETTINGS_TEXT, 0, NULL, 0, 0, NULL},
 };
 
@@ -243,6 +255,8 @@ static void derive(const struct place *at, struct config *c)
         wrong(at, "operator_token_sha256", "must be 64 hex digits in lower case");
     if (!parse_hex(c->cursor_key_text, c->cursor_key))
         wrong(at, "cursor_key", "must be 64 hex digits in lower case");
+    if (!seal_is_origin(c->proof_origin))
+        wrong(at, "proof.origin", "must be 1 to 63 of a-z 0-9 . _ -");
     if (level_of(c->log_level) < 0)
         wrong(at, "log.level", "must be debug, info, warn or error");
 }

@@ -53,6 +53,8 @@ struct config {
     const char *log_file, *log_level;
     const char *pid_file; /* NULL: none */
     int64_t password_threads;
+    const char *proof_origin, *proof_key, *proof_checkpoints; /* the last two: NULL: none */
+    int64_t proof_every_ms;
 };
 
 /* False: the report says what is wrong, with file and line. */

@@ -26,11 +26,14 @@
 #include "store/pg_pool.h"
 #include "store/pool_statements.h"
 #include "store/presence.h"
+#include "store/sealer.h"
+#include "store/tie_out.h"
 #include "store/upkeep.h"
 
-#define POOL_STATEMENTS_MAX 64
+#define POOL_STATEMENTS_MAX 128
 #define DAY_S 86400.
 #define BEAT_S 0.2
+#define TIE_OUT_S 0.5
 #define OPEN_US (INT64_C(2) * CLOCK_SECOND) /* so long a new worker waits for PostgreSQL */
 #define SHORT_BEAT_S 0.02                   /* while it starts, while it drains */
 
@@ -57,6 +60,9 @@ struct worker {
     ev_prepare log;
     ev_timer beat;  /* heartbeat, rules, draining */
     ev_timer daily; /* partitions, by slot 0 */
+    ev_timer tie_out_timer;
+    struct tie_out tie_out; /* by slot 0 */
+    struct sealer *sealer;  /* slot 0's */
     ev_signal term, hup;
 };
 
@@ -75,6 +81,8 @@ void worker_register_metrics(void)
     service_register_metrics();
     event_hub_register_metrics();
     rule_keeper_register_metrics();
+    sealer_register_metrics();
+    tie_out_register_metrics();
 }
 
 static struct gate_rate rate_of(const struct config_rate *rate)
@@ -277,6 +285,14 @@ static void on_daily(struct ev_loop *loop, ev_timer *watcher, int events)
     ev_timer_start(loop, watcher);
 }
 
+static void on_tie_out(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct worker *w = watcher->data;
+    (void)loop;
+    (void)events;
+    tie_out_look(&w->tie_out, w->service.pool);
+}
+
 static void set_beat(struct worker *w, double seconds)
 {
     ev_timer_stop(w->loop, &w->beat);
@@ -418,8 +434,12 @@ static void start_watchers(struct worker *w)
     ev_io_start(w->loop, &w->offload);
     ev_prepare_start(w->loop, &w->log);
     ev_timer_start(w->loop, &w->beat);
-    if (w->seat.slot == 0)
+    ev_timer_init(&w->tie_out_timer, on_tie_out, TIE_OUT_S, TIE_OUT_S);
+    w->tie_out_timer.data = w;
+    if (w->seat.slot == 0) {
         ev_timer_start(w->loop, &w->daily);
+        ev_timer_start(w->loop, &w->tie_out_timer);
+    }
     ev_signal_start(w->loop, &w->term);
     ev_signal_start(w->loop, &w->hup);
 }
@@ -435,9 +455,24 @@ static void unblock_signals(void)
     sigprocmask(SIG_UNBLOCK, &ours, NULL);
 }
 
+/* One of the workers is enough. */
+static bool make_sealer(struct worker *w)
+{
+    const struct config *c = &w->config;
+    const struct sealer_settings settings = {.conninfo = c->database,
+                                             .origin = c->proof_origin,
+                                             .key = c->proof_key,
+                                             .checkpoints = c->proof_checkpoints,
+                                             .every_us = c->proof_every_ms * 1000};
+    if (w->seat.slot != 0)
+        return true;
+    w->sealer = sealer_new(w->loop, &settings);
+    return w->sealer != NULL;
+}
+
 static bool build(struct worker *w)
 {
-    if (!make_store(w))
+    if (!make_store(w) || !make_sealer(w))
         return false;
     set_service(w);
     const struct rule_keeper_settings rules = {w->config.rules, w->config.listen_public_text,

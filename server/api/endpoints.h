@@ -33,6 +33,7 @@ void show_transaction(void *owner, struct request *request);
 void show_transaction_for_operator(void *owner, struct request *request);
 void search_transactions(void *owner, struct request *request);
 void search_users(void *owner, struct request *request);
+void show_proof(void *owner, struct request *request);
 void operators_live(void *owner, struct request *request);
 void operators_ready(void *owner, struct request *request);
 void operators_metrics(void *owner, struct request *request);

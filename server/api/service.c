@@ -38,6 +38,7 @@ const struct route service_routes[] = {
     {METHOD_POST, "/v1/holds/{id}/void", finish_hold_void},
     {METHOD_GET, "/v1/transactions/{id}", show_transaction},
     {METHOD_POST, "/v1/transactions/{id}/refunds", create_refund},
+    {METHOD_GET, "/v1/transactions/{id}/proof", show_proof},
     {METHOD_OTHER, NULL, NULL},
 };
 

@@ -11,9 +11,11 @@ struct json_writer;
 
 /* What was typed, sorted out. A text that wasn't given is NULL. */
 struct cli {
-    const char *database; /* conninfo: --database, --config's or $MOOLAH_DATABASE */
-    const char *redis;    /* --redis or --config's */
-    bool is_servers;      /* the database is the configuration's: its role may only serve */
+    const char *database;    /* conninfo: --database, --config's or $MOOLAH_DATABASE */
+    const char *redis;       /* --redis or --config's */
+    const char *checkpoints; /* --checkpoints or --config's */
+    const char *key;         /* --key */
+    bool is_servers;         /* the database is the configuration's: its role may only serve */
     bool json;
     const char *phone, *name;                    /* of a user */
     const char *kind, *amount, *currency, *tier; /* of a movement to be priced */
@@ -29,7 +31,9 @@ enum cli_option {
     CLI_REDIS = 2,
     CLI_USER = 4, /* --phone --name */
     CLI_MOVEMENT = 8,
-    CLI_ARCHIVE = 16 /* --month --to --from */
+    CLI_ARCHIVE = 16, /* --month --to --from */
+    CLI_KEY = 32,
+    CLI_CHECKPOINTS = 64
 };
 
 struct cli_command {
@@ -43,7 +47,7 @@ struct cli_command {
 
 /* Each group's commands, ended by a NULL name. */
 extern const struct cli_command cli_db[], cli_ledger[], cli_user[], cli_partner[], cli_rules[],
-    cli_config[], cli_docs[];
+    cli_config[], cli_docs[], cli_proof[];
 
 /* Says what is wrong on standard error, and returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

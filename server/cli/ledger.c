@@ -57,8 +57,11 @@ static void tell(void *owner, const struct verify_line *line)
 static int verify(const struct cli *cli)
 {
     struct verification v = {.json = cli->json ? cli_json_begin() : NULL};
-    struct verify verify = {
-        .conninfo = cli->database, .redis = cli->redis, .tell = tell, .owner = &v};
+    struct verify verify = {.conninfo = cli->database,
+                            .checkpoints = cli->checkpoints,
+                            .redis = cli->redis,
+                            .tell = tell,
+                            .owner = &v};
     if (v.json != NULL)
         json_write_array(v.json);
     bool done = verify_run(&verify);
@@ -72,7 +75,7 @@ static int verify(const struct cli *cli)
 }
 
 const struct cli_command cli_ledger[] = {
-    {"verify", "", 0, 0, CLI_DATABASE | CLI_REDIS,
+    {"verify", "", 0, 0, CLI_DATABASE | CLI_REDIS | CLI_CHECKPOINTS,
      "check every invariant of the ledger; 1 when one is broken", verify},
     {.name = NULL},
 };

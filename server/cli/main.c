@@ -23,6 +23,7 @@ static const struct group {
     {"user", "customers and their wallets", cli_user},
     {"partner", "who may deposit, and their API keys", cli_partner},
     {"rules", "what things cost", cli_rules},
+    {"proof", "proofs that something was booked", cli_proof},
     {"config", "moolahd's configuration", cli_config},
     {"docs", "pages made from the source", cli_docs},
 };
@@ -33,6 +34,8 @@ enum {
     CONFIG = 256,
     DATABASE,
     REDIS,
+    CHECKPOINTS,
+    KEY,
     PHONE,
     NAME,
     KIND,
@@ -61,6 +64,8 @@ static const struct option options[] = {
     {"month", required_argument, NULL, MONTH},
     {"to", required_argument, NULL, TO},
     {"from", required_argument, NULL, FROM},
+    {"key", required_argument, NULL, KEY},
+    {"checkpoints", required_argument, NULL, CHECKPOINTS},
     {"json", no_argument, NULL, JSON},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, VERSION},
@@ -94,6 +99,11 @@ static void print_options(FILE *out, unsigned takes)
     if ((takes & CLI_REDIS) != 0)
         fputs("  --redis ADDRESS       unix:/path or 127.0.0.1:6379, to verify the cache, too\n",
               out);
+    if ((takes & CLI_CHECKPOINTS) != 0)
+        fputs("  --checkpoints FILE    the seals' checkpoints, to be held against the database\n",
+              out);
+    if ((takes & CLI_KEY) != 0)
+        fputs("  --key KEY             a public key: 64 hex digits, or a file of them\n", out);
     if ((takes & CLI_USER) != 0)
         fputs("  --phone NUMBER        like +27821234567\n"
               "  --name NAME           1 to 100 characters\n",
@@ -175,6 +185,12 @@ static const char **place_of(struct typed *typed, int option, unsigned *given)
     case REDIS:
         *given = CLI_REDIS;
         return &cli->redis;
+    case CHECKPOINTS:
+        *given = CLI_CHECKPOINTS;
+        return &cli->checkpoints;
+    case KEY:
+        *given = CLI_KEY;
+        return &cli->key;
     case PHONE:
         *given = CLI_USER;
         return &cli->phone;
@@ -241,6 +257,8 @@ static bool read_config(struct typed *typed)
             typed->cli.database = config.database;
         if (typed->cli.redis == NULL)
             typed->cli.redis = config.redis;
+        if (typed->cli.checkpoints == NULL)
+            typed->cli.checkpoints = config.proof_checkpoints;
         return true;
     }
     bytes_init(&text, NULL);
@@ -248,6 +266,17 @@ static bool read_config(struct typed *typed)
     fwrite(text.at, 1, text.length, stderr);
     bytes_release(&text);
     return false;
+}
+
+/* What was typed in vain. */
+static const char *name_of(unsigned given)
+{
+    return (given & CLI_REDIS) != 0         ? "--redis"
+           : (given & CLI_CHECKPOINTS) != 0 ? "--checkpoints"
+           : (given & CLI_KEY) != 0         ? "--key"
+           : (given & CLI_USER) != 0        ? "--phone or --name"
+           : (given & CLI_ARCHIVE) != 0     ? "--month, --to or --from"
+                                            : "what is priced";
 }
 
 static int check_words(const struct typed *typed, const struct group *group,
@@ -261,13 +290,8 @@ static int check_words(const struct typed *typed, const struct group *group,
                         command->name, command->words[0] == '\0' ? "" : " ", command->words,
                         typed->cli.words[command->most], group->name);
     if ((typed->given & ~command->takes) != 0)
-        return cli_fail(
-            2, "moolah %s %s doesn't take %s: moolah %s --help", group->name, command->name,
-            (typed->given & ~command->takes & CLI_REDIS) != 0     ? "--redis"
-            : (typed->given & ~command->takes & CLI_USER) != 0    ? "--phone or --name"
-            : (typed->given & ~command->takes & CLI_ARCHIVE) != 0 ? "--month, --to or --from"
-                                                                  : "what is priced",
-            group->name);
+        return cli_fail(2, "moolah %s %s doesn't take %s: moolah %s --help", group->name,
+                        command->name, name_of(typed->given & ~command->takes), group->name);
     return 0;
 }
 

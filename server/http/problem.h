@@ -52,6 +52,8 @@
     X(REQUEST_IN_PROGRESS, request_in_progress, 409, "The first request with this key still runs", \
       "Wait a moment and ask again with the same key: the first request's answer will be "         \
       "there.")                                                                                    \
+    X(NOT_SEALED_YET, not_sealed_yet, 409, "This transaction is not sealed yet",                   \
+      "Ask again after Retry-After: seals are made in the background, every second or so.")        \
     X(PHONE_TAKEN, phone_taken, 409, "This phone number cannot be registered",                     \
       "Sign in instead, or use another phone number.")                                             \
     X(ARCHIVED, archived, 410, "That month is archived",                                           \

@@ -69,6 +69,8 @@ void pg_pool_register_metrics(void)
 static void count_ready(const struct pg_pool *pool)
 {
     int ready = 0;
+    if (pool->settings.is_background)
+        return;
     for (int i = 0; i < pool->count; i++)
         ready += pg_connection_is_ready(pool->members[i].connection);
     metrics_set(metrics.ready, ready);
@@ -91,10 +93,11 @@ static struct question *oldest(struct member *member)
     return question_at(member, member->head);
 }
 
-static void tell(const struct question *question)
+static void tell(const struct pg_pool *pool, const struct question *question)
 {
     bool ok = question->outcome == PG_OK;
-    metrics_observe(metrics.duration, (uint64_t)(clock_monotonic() - question->asked_at));
+    if (!pool->settings.is_background)
+        metrics_observe(metrics.duration, (uint64_t)(clock_monotonic() - question->asked_at));
     question->answer(question->owner, question->outcome, ok ? question->rows : NULL);
     pg_rows_release(question->rows);
 }
@@ -105,7 +108,7 @@ static void tell_unavailable(struct member *member)
     struct question question = *oldest(member);
     member->head++;
     question.outcome = PG_UNAVAILABLE;
-    tell(&question);
+    tell(member->pool, &question);
 }
 
 /* A question's transaction commits at its sync: only then is its answer true. */
@@ -157,8 +160,9 @@ static void on_synced(void *owner)
         if (question.last)
             member->next = member->head;
         member->pool->in_flight--;
-        metrics_set(metrics.in_flight, member->pool->in_flight);
-        tell(&question);
+        if (!member->pool->settings.is_background)
+            metrics_set(metrics.in_flight, member->pool->in_flight);
+        tell(member->pool, &question);
     } while (!question.last);
 }
 
@@ -272,7 +276,7 @@ static struct member *ask(struct pg_pool *pool, const struct pg_statement *state
     if (member != NULL && question->last)
         end_sharing(member);
     if (member == NULL || !pg_connection_ask(member->connection, statement, params)) {
-        metrics_add(metrics.refused, 1);
+        metrics_add(metrics.refused, !pool->settings.is_background);
         return NULL;
     }
     *question_at(member, member->tail++) = *question;

@@ -23,8 +23,9 @@ struct pg_pool;
 struct pg_pool_settings {
     struct pg_connection_settings connection;
     int connections;
-    int queue_max;    /* waiting over all connections */
-    int pipeline_max; /* questions in flight per connection: a power of two, e.g. 32 */
+    int queue_max;      /* waiting over all connections */
+    bool is_background; /* not counted in the gauges and durations of what requests ask */
+    int pipeline_max;   /* questions in flight per connection: a power of two, e.g. 32 */
 };
 
 struct pg_pool *pg_pool_new(struct ev_loop *loop, const struct pg_pool_settings *settings);

@@ -8,8 +8,10 @@
 #include "store/ledger_rows.h"
 #include "store/news.h"
 #include "store/presence.h"
+#include "store/seals.h"
 #include "store/search.h"
 #include "store/status.h"
+#include "store/tie_out.h"
 #include "store/upkeep.h"
 #include "store/users.h"
 #include "store/wallets.h"
@@ -24,6 +26,8 @@ const struct pg_statement *const *const pool_statements_lists[] = {users_stateme
                                                                    news_statements,
                                                                    search_statements,
                                                                    history_statements,
+                                                                   seals_proof_statements,
+                                                                   tie_out_statements,
                                                                    NULL};
 
 /* Plans along the indexes, whatever the statistics of young tables say. */

@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "store/verify_answers.h"
 #include "store/verify_cache.h"
+#include "store/verify_seals.h"
 #include "store/verify_sums.h"
 
 /* Each question answers one row: looked_at, broken, the first broken one as text. The numbers of
@@ -160,7 +161,7 @@ static const char keys[] =
 static const char unchanged[] =
     "with recursive parts as (select oid, oid as root from pg_class where oid in "
     "('transactions'::regclass, 'postings'::regclass, 'idempotency'::regclass, "
-    "'rule_bundles'::regclass, 'links'::regclass) "
+    "'rule_bundles'::regclass, 'links'::regclass, 'seals'::regclass, 'seal_late'::regclass) "
     "union all select i.inhrelid, p.root from parts p join pg_inherits i on i.inhparent = p.oid), "
     "guards as (select * from (values ('never_change'), ('never_emptied')) as g(guard)), "
     "bad as (select 'moolah_server may change ' || oid::regclass as x from parts where "
@@ -169,7 +170,8 @@ static const char unchanged[] =
     "has_table_privilege('moolah_server', oid, 'TRUNCATE') or "
     "has_table_privilege('moolah_server', oid, 'TRIGGER') "
     "union all select 'no trigger ' || guard || ' guards ' || oid::regclass from parts, guards "
-    "where root in ('transactions'::regclass, 'postings'::regclass, 'links'::regclass) "
+    "where root in ('transactions'::regclass, 'postings'::regclass, 'links'::regclass, "
+    "'seals'::regclass, 'seal_late'::regclass) "
     "and not exists (select from pg_trigger t where t.tgrelid = parts.oid "
     "and t.tgname like '%' || guard and t.tgenabled in ('O', 'A'))) "
     "select (select count(*) from parts), count(*), min(x) from bad";
@@ -203,6 +205,10 @@ static const struct invariant {
     {"7 own writes", "every remembered answer says what was booked, and the balance after it", NULL,
      NULL},
     {"8 limits", "limit counters equal their postings", NULL, NULL},
+    {"5 sealed",
+     "every seal follows from the one before, and what it sealed is there as it was: rows, "
+     "postings, checkpoints",
+     NULL, NULL},
 };
 
 static void fail(struct verify *verify, const char *what)
@@ -253,6 +259,8 @@ static bool check(struct verify *verify, PGconn *conn, const struct invariant *i
         return false;
     if (invariant->sql != NULL)
         return !line->searched || ask(conn, invariant->sql, line);
+    if (invariant->name[0] == '5')
+        return verify_seals_check(conn, verify->checkpoints, line);
     if (invariant->name[0] == '7')
         return verify_answers_check(conn, line);
     if (invariant->name[0] == '6') {

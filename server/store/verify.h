@@ -23,6 +23,7 @@ struct verify_line {
 /* What to verify, and who hears of it. */
 struct verify {
     const char *conninfo;
+    const char *checkpoints;                                   /* a file of seals', or NULL */
     const char *redis;                                         /* store/redis_address.h, or NULL */
     void (*tell)(void *owner, const struct verify_line *line); /* each invariant, in order */
     void *owner;

@@ -23,6 +23,7 @@
 #include "store/ledger_rows.h"
 #include "store/pg_connection.h"
 #include "store/pool_statements.h"
+#include "store/seals.h"
 #include "support/scratch.h"
 #include "support/stack.h"
 
@@ -40,6 +41,7 @@ static const struct allowance {
     {"open_accounts", "Sort", "a system account per currency and kind"},
     {"search_of_account", "Sort", "what a page looks at"},
     {"search_of_time", "Sort", "what a page looks at"},
+    {"tie_out_look", "WindowAgg", "the newest 65 postings of an account"},
 };
 
 static bool is_allowed(const char *statement, const char *line)
@@ -107,6 +109,7 @@ static void visit_all(const char *conninfo, visitor *visit)
 {
     complaints = 0;
     visit_list(conninfo, ledger_rows_setup, ledger_rows_statements, visit);
+    visit_list(conninfo, pool_statements_setup, seals_statements, visit); /* the sealer's */
     for (size_t i = 0; pool_statements_lists[i] != NULL; i++)
         visit_list(conninfo, pool_statements_setup, pool_statements_lists[i], visit);
     assert_int_equal(complaints, 0);
@@ -121,7 +124,7 @@ static bool list_has(const struct pg_statement *const *list, const char *name)
 
 static bool is_listed(const char *name)
 {
-    bool found = list_has(ledger_rows_statements, name);
+    bool found = list_has(ledger_rows_statements, name) || list_has(seals_statements, name);
     for (size_t i = 0; pool_statements_lists[i] != NULL; i++)
         found = found || list_has(pool_statements_lists[i], name);
     return found;

@@ -52,7 +52,7 @@ static void verify(const char *conninfo, const char *redis, struct said *said)
     if (!good)
         print_error("%s\n", v.error);
     assert_true(good);
-    assert_int_equal(said->count, 8);
+    assert_int_equal(said->count, 9);
 }
 
 /* ---- a sound ledger: a deposit, and a transfer with a fee */

@@ -87,9 +87,9 @@ static bool read_with(const char *setting, const char *value, struct config *con
         {"tls.key", "\"key.pem\""},
     };
     FILE *file = fopen(path, "w");
-    fprintf(file,
-            "-- a comment: workers = 5\nlocal c = { tls = {}, posting = {}, listen = {},\n"
-            "limits = {}, rates = {}, log = {}, events = {} }\nlocal other = \"workers = 6\"\n");
+    fprintf(file, "-- a comment: workers = 5\nlocal c = { tls = {}, posting = {}, listen = {},\n"
+                  "limits = {}, rates = {}, log = {}, events = {}, proof = {} }\nlocal other = "
+                  "\"workers = 6\"\n");
     for (size_t i = 0; i < 5; i++)
         if (strcmp(required[i][0], setting) != 0)
             fprintf(file, "c.%s = %s;", required[i][0], required[i][1]);
@@ -361,7 +361,7 @@ static void test_what_hup_takes(void **state)
         bytes_release(&names);
         config_release(&running);
     }
-    assert_int_equal(fixed, 11);
+    assert_int_equal(fixed, 15);
 }
 
 static void test_what_was_taken(void **state)
