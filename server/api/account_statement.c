@@ -54,7 +54,7 @@ static void split(const struct account_statement *statement, const struct wallet
 
 static bool looks_like_formula(struct slice text)
 {
-    return text.length > 0 && memchr("=+-@\t\r", text.at[0], 6) != NULL;
+    return text.length > 0 && text.at[0] != '\0' && strchr("=+-@\t\r", text.at[0]) != NULL;
 }
 
 /* Always quoted: RFC 4180, 2.5 to 2.7. */

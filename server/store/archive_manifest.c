@@ -1,6 +1,7 @@
 #include "store/archive_manifest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -76,9 +77,8 @@ static bool read_hash(const struct json *object, const char *name, uint8_t *hash
     if (!read_text(object, name, hex, sizeof hex) || strspn(hex, "0123456789abcdef") != 64)
         return false;
     for (size_t i = 0; i < CRYPTO_HASH_SIZE; i++) {
-        unsigned byte = 0;
-        sscanf(hex + 2 * i, "%2x", &byte);
-        hash[i] = (uint8_t)byte;
+        const char pair[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        hash[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return true;
 }

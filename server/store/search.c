@@ -45,8 +45,8 @@ enum { CALLER = WALLETS_PRICED_COUNT, VERSION, FROM_OWNER, TO_OWNER, COUNT, OLDE
 
 static struct uuid take_id(const struct pg_rows *rows, int row, int column)
 {
-    return pg_rows_is_null(rows, row, column) ? (struct uuid){{0}}
-                                              : pg_rows_uuid(rows, row, column);
+    static const struct uuid nobody = {{0}};
+    return pg_rows_is_null(rows, row, column) ? nobody : pg_rows_uuid(rows, row, column);
 }
 
 static void take_found(const struct pg_rows *rows, struct search_question *q)
