@@ -70,6 +70,16 @@ static const struct settings_item items[] = {
      "hex SHA-256 of the operators' token; nil: only client certificates"},
     {"cursor_key", SETTINGS_TEXT, AT(cursor_key_text), NULL, 0, 0,
      "64 hex digits, the same on all servers: signs the cursors of lists"},
+    {"secret_key", SETTINGS_TEXT, AT(secret_key_text), NULL, 0, 0,
+     "64 hex digits, the same on all servers: seals webhooks' secrets in the database" FIXED},
+    {"outbound.ca", SETTINGS_TEXT, AT(outbound_ca), "nil", 0, 0,
+     "PEM: trusted beside the system's authorities when we ask other servers" FIXED},
+    {"outbound.allow", SETTINGS_LIST, AT(outbound_allow_text), "{}", 0, 0,
+     "networks that may be asked although they aren't the public internet's" FIXED},
+    {"outbound.allow_http", SETTINGS_BOOL, AT(outbound_http), "false", 0, 0,
+     "webhooks and suppliers without TLS: for tests" FIXED},
+    {"webhooks.timeout_s", SETTINGS_INTEGER, AT(webhooks_timeout_s), "15", 1, 60,
+     "until a webhook's receiver has answered" FIXED},
     {"limits.connections", SETTINGS_INTEGER, AT(connections_max), "20000", 1, 1000000,
      "per worker and listener"},
     {"limits.streams", SETTINGS_INTEGER, AT(streams_max), "100", 1, 1000,
@@ -184,6 +194,19 @@ static bool read_listen(const char *text, struct inet *address)
     return inet_parse_listen(slice_of(text), address) && address->port != 0;
 }
 
+/* How many there are. */
+static size_t derive_networks(const struct place *at, const char *name, const char **texts,
+                              struct inet_network networks[CONFIG_PROXIES_MAX])
+{
+    size_t count = 0;
+    for (; texts[count] != NULL && count < CONFIG_PROXIES_MAX; count++)
+        if (!inet_parse_network(slice_of(texts[count]), &networks[count]))
+            wrong(at, name, "holds %.60s, which is no network (10.0.0.0/8)", texts[count]);
+    if (texts[count] != NULL)
+        wrong(at, name, "are %d at most", CONFIG_PROXIES_MAX);
+    return count;
+}
+
 static void derive_listeners(const struct place *at, struct config *c)
 {
     bool public = read_listen(c->listen_public_text, &c->listen_public);
@@ -194,16 +217,7 @@ static void derive_listeners(const struct place *at, struct config *c)
         wrong(at, "listen.operators", "must be like 127.0.0.1:8444");
     if (public && operators && overlap(&c->listen_public, &c->listen_operators))
         wrong(at, "listen.operators", "must be another address or port than listen.public");
-    for (size_t i = 0; c->proxies_text[i] != NULL; i++) {
-        if (i == CONFIG_PROXIES_MAX) {
-            wrong(at, "listen.proxies", "are %d at most", CONFIG_PROXIES_MAX);
-            return;
-        }
-        if (!inet_parse_network(slice_of(c->proxies_text[i]), &c->proxies[i]))
-            wrong(at, "listen.proxies", "holds %.60s, which is no network (10.0.0.0/8)",
-                  c->proxies_text[i]);
-        c->proxy_count = i + 1;
-    }
+    c->proxy_count = derive_networks(at, "listen.proxies", c->proxies_text, c->proxies);
 }
 
 static void derive_currencies(const struct place *at, struct config *c)
@@ -257,6 +271,10 @@ static void derive(const struct place *at, struct config *c)
         wrong(at, "cursor_key", "must be 64 hex digits in lower case");
     if (!seal_is_origin(c->proof_origin))
         wrong(at, "proof.origin", "must be 1 to 63 of a-z 0-9 . _ -");
+    if (!parse_hex(c->secret_key_text, c->secret_key))
+        wrong(at, "secret_key", "must be 64 hex digits in lower case");
+    c->outbound_allow_count =
+        derive_networks(at, "outbound.allow", c->outbound_allow_text, c->outbound_allow);
     if (level_of(c->log_level) < 0)
         wrong(at, "log.level", "must be debug, info, warn or error");
 }

@@ -39,10 +39,17 @@ struct config {
     const char *certificate, *key, *client_ca;
     bool allow_tls12;
     const char *rules;
-    const char *operator_token_hash_text, *cursor_key_text;
+    const char *operator_token_hash_text, *cursor_key_text, *secret_key_text;
     uint8_t operator_token_hash[32];
     bool has_operator_token;
     uint8_t cursor_key[32];
+    uint8_t secret_key[32];
+    const char *outbound_ca;
+    const char **outbound_allow_text;
+    struct inet_network outbound_allow[CONFIG_PROXIES_MAX];
+    size_t outbound_allow_count;
+    bool outbound_http;
+    int64_t webhooks_timeout_s;
     int64_t connections_max, streams_max, header_timeout_s, body_timeout_s, request_timeout_s,
         unread_timeout_s, idle_timeout_s, handshake_timeout_s;
     int64_t event_streams, event_streams_per_user, event_heartbeat_s, event_recheck_s;

@@ -15,6 +15,7 @@
 #include "base/offload.h"
 #include "config.h"
 #include "net/listener.h"
+#include "net/outbound.h"
 #include "net/tls.h"
 #include "ops/listen.h"
 #include "ops/supervisor.h"
@@ -29,8 +30,10 @@
 #include "store/sealer.h"
 #include "store/tie_out.h"
 #include "store/upkeep.h"
+#include "webhooks/courier.h"
 
 #define POOL_STATEMENTS_MAX 128
+#define TRANSFERS_MAX 256 /* to other servers, at once */
 #define DAY_S 86400.
 #define BEAT_S 0.2
 #define TIE_OUT_S 0.5
@@ -49,6 +52,8 @@ struct worker {
     struct service service;
     struct rule_keeper *rules;
     struct expiry *expiry; /* of slot 0 */
+    struct outbound *outbound;
+    struct courier *courier; /* of slot 0 */
     struct tls_server *tls[2];
     struct listener *listeners[LISTEN_MAX]; /* one per socket of the seat; NULL: not yet */
     bool is_open;                           /* the public ones are there */
@@ -83,6 +88,8 @@ void worker_register_metrics(void)
     rule_keeper_register_metrics();
     sealer_register_metrics();
     tie_out_register_metrics();
+    outbound_register_metrics();
+    courier_register_metrics();
 }
 
 static struct gate_rate rate_of(const struct config_rate *rate)
@@ -180,6 +187,28 @@ static bool make_store(struct worker *w)
     return w->service.events != NULL && w->service.posting != NULL && w->service.offload != NULL;
 }
 
+static bool make_courier(struct worker *w)
+{
+    const struct config *c = &w->config;
+    const struct outbound_settings outbound = {
+        .ca_file = c->outbound_ca,
+        .allowed = c->outbound_allow,
+        .allowed_count = c->outbound_allow_count,
+        .allow_http = c->outbound_http,
+        .transfers_max = TRANSFERS_MAX,
+    };
+    struct courier_settings courier = {
+        .conninfo = c->database,
+        .timeout_us = c->webhooks_timeout_s * CLOCK_SECOND,
+    };
+    w->outbound = outbound_prepare() ? outbound_new(w->loop, &outbound) : NULL;
+    if (w->outbound == NULL || w->seat.slot != 0)
+        return w->outbound != NULL;
+    memcpy(courier.secret_key, c->secret_key, sizeof courier.secret_key);
+    w->courier = courier_new(w->loop, w->outbound, &courier);
+    return w->courier != NULL;
+}
+
 static void set_service(struct worker *w)
 {
     const struct config *c = &w->config;
@@ -189,6 +218,8 @@ static void set_service(struct worker *w)
     s->sign_in_lifetime_us = c->sign_in_days * 86400 * CLOCK_SECOND;
     s->posting_deadline_us = c->posting_deadline_ms * 1000;
     memcpy(s->cursor_key, c->cursor_key, sizeof s->cursor_key);
+    memcpy(s->secret_key, c->secret_key, sizeof s->secret_key);
+    s->allow_http = c->outbound_http;
     memcpy(s->operator_token_hash, c->operator_token_hash, sizeof s->operator_token_hash);
     s->has_operator_token = c->has_operator_token;
 }
@@ -327,7 +358,8 @@ static bool is_drained(const struct worker *w)
     for (int i = 0; i < w->seat.count; i++)
         if (w->listeners[i] != NULL && listener_connections(w->listeners[i]) > 0)
             return false;
-    return posting_waiting(w->service.posting) == 0;
+    return posting_waiting(w->service.posting) == 0 &&
+           (w->courier == NULL || courier_is_idle(w->courier));
 }
 
 static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -358,6 +390,8 @@ static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
     for (int i = 0; i < w->seat.count; i++)
         if (w->listeners[i] != NULL)
             listener_drain(w->listeners[i]);
+    if (w->courier != NULL)
+        courier_stop(w->courier);
     set_beat(w, SHORT_BEAT_S);
 }
 
@@ -472,7 +506,7 @@ static bool make_sealer(struct worker *w)
 
 static bool build(struct worker *w)
 {
-    if (!make_store(w) || !make_sealer(w))
+    if (!make_store(w) || !make_courier(w) || !make_sealer(w))
         return false;
     set_service(w);
     const struct rule_keeper_settings rules = {w->config.rules, w->config.listen_public_text,

@@ -8,6 +8,7 @@
 #include "base/currency.h"
 #include "base/json.h"
 #include "ledger/money.h"
+#include "ledger/transaction.h"
 
 /* "/name", in the arena: pointers outlive this call. */
 static struct slice pointer_to(struct call *call, struct slice name)
@@ -175,6 +176,37 @@ static void read_recipient(struct call *call, const struct body_field *field,
         read_phone(call, field->name, phone, &out->phone);
 }
 
+/* -1: all; 0: that's none. */
+static int64_t event_bits(const struct json *value)
+{
+    static const char prefix[] = "transaction.";
+    const size_t length = sizeof prefix - 1;
+    struct slice name = json_kind(value) == JSON_STRING ? json_string(value) : SLICE("");
+    if (slice_equals(name, "*"))
+        return -1;
+    if (name.length <= length || memcmp(name.at, prefix, length) != 0)
+        return 0;
+    name = (struct slice){name.at + length, name.length - length};
+    enum transaction_kind kind = transaction_kind_parse(name);
+    return kind == 0 ? 0 : INT64_C(1) << kind;
+}
+
+static void read_events(struct call *call, const char *name, const struct json *value, int64_t *out)
+{
+    size_t at = 0;
+    const struct json *element;
+    bool good = json_kind(value) == JSON_ARRAY && json_count(value) > 0;
+    *out = 0;
+    while (good && json_next_element(value, &at, &element)) {
+        int64_t bits = event_bits(element);
+        good = bits != 0;
+        *out |= bits;
+    }
+    if (!good)
+        fault(call, name, "format",
+              "must be a list of event types like \"transaction.deposit\", or [\"*\"]");
+}
+
 static void read_field(struct call *call, const struct body_field *field, const struct json *value,
                        void *out)
 {
@@ -204,6 +236,9 @@ static void read_field(struct call *call, const struct body_field *field, const 
         return;
     case BODY_RECIPIENT:
         read_recipient(call, field, value, at);
+        return;
+    case BODY_EVENTS:
+        read_events(call, field->name, value, at);
         return;
     }
 }
@@ -295,6 +330,7 @@ static void add_field(struct bytes *all, const struct body_field *field, const v
         return;
     case BODY_AMOUNT:
     case BODY_INTEGER:
+    case BODY_EVENTS:
         bytes_add_be64(all, (uint64_t) * (const int64_t *)at);
         return;
     case BODY_CURRENCY:

@@ -9,15 +9,16 @@
 #include "base/uuid.h"
 
 enum body_kind {
-    BODY_TEXT,     /* struct slice: min..max characters, no control characters */
-    BODY_SECRET,   /* struct slice: the same, and never part of a hash that is stored */
-    BODY_PHONE,    /* struct slice: E.164, + and 8 to 15 digits */
-    BODY_AMOUNT,   /* int64_t: 1 .. 2^53-1 */
-    BODY_INTEGER,  /* int64_t: min..max */
-    BODY_BOOL,     /* bool */
-    BODY_CURRENCY, /* currency: an ISO 4217 code */
-    BODY_WALLET,   /* struct uuid: wal_... */
-    BODY_RECIPIENT /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
+    BODY_TEXT,      /* struct slice: min..max characters, no control characters */
+    BODY_SECRET,    /* struct slice: the same, and never part of a hash that is stored */
+    BODY_PHONE,     /* struct slice: E.164, + and 8 to 15 digits */
+    BODY_AMOUNT,    /* int64_t: 1 .. 2^53-1 */
+    BODY_INTEGER,   /* int64_t: min..max */
+    BODY_BOOL,      /* bool */
+    BODY_CURRENCY,  /* currency: an ISO 4217 code */
+    BODY_WALLET,    /* struct uuid: wal_... */
+    BODY_RECIPIENT, /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
+    BODY_EVENTS     /* int64_t: ["transaction.deposit", ...] or ["*"], as struct webhook's kinds */
 };
 
 /* Where money goes. A phone: wallet is nil until somebody has looked it up. */

@@ -17,6 +17,8 @@ enum cursor_list {
     CURSOR_WALLETS = 2,
     CURSOR_SESSIONS = 3,
     CURSOR_HOLDS = 4,
+    CURSOR_WEBHOOKS = 7,
+    CURSOR_DELIVERIES = 8,
     CURSOR_SEARCH = 10 /* operators' */
 };
 

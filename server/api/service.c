@@ -39,6 +39,13 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/transactions/{id}", show_transaction},
     {METHOD_POST, "/v1/transactions/{id}/refunds", create_refund},
     {METHOD_GET, "/v1/transactions/{id}/proof", show_proof},
+    {METHOD_POST, "/v1/webhooks", create_webhook},
+    {METHOD_GET, "/v1/webhooks", webhook_calls_list},
+    {METHOD_GET, "/v1/webhooks/{id}", webhook_calls_show},
+    {METHOD_DELETE, "/v1/webhooks/{id}", webhook_calls_delete},
+    {METHOD_POST, "/v1/webhooks/{id}/rotate", webhook_calls_rotate},
+    {METHOD_POST, "/v1/webhooks/{id}/replay", replay_webhook},
+    {METHOD_GET, "/v1/webhooks/{id}/deliveries", list_deliveries},
     {METHOD_OTHER, NULL, NULL},
 };
 
@@ -61,6 +68,8 @@ const struct route service_operator_routes[] = {
 /* Every status that leaves the server; a last place for one that doesn't, so that none is lost. */
 static const int statuses[] = {200, 201, 204, 304, 400, 401, 403, 404, 405,
                                409, 410, 413, 415, 422, 429, 431, 500, 503};
+static const int statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404,
+                               405, 409, 413, 415, 422, 429, 431, 500, 503};
 #define STATUSES (sizeof statuses / sizeof statuses[0])
 
 static struct {

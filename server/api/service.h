@@ -22,6 +22,8 @@ struct service_settings {
     int64_t sign_in_lifetime_us;
     int64_t posting_deadline_us; /* an order that isn't batched by then is refused */
     uint8_t cursor_key[32];
+    uint8_t secret_key[32];          /* seals webhooks' secrets */
+    bool allow_http;                 /* webhooks without TLS */
     uint8_t operator_token_hash[32]; /* SHA-256 */
     bool has_operator_token;
 };

@@ -247,3 +247,31 @@ void crypto_base32(const void *data, size_t length, char *out)
         *out++ = letters[bits << (5 - held) & 31];
     *out = '\0';
 }
+
+void crypto_seal(const uint8_t key[32], struct slice about, struct slice text, uint8_t *sealed)
+{
+    enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES };
+    _Static_assert(CRYPTO_SEAL_EXTRA == NONCE + crypto_aead_xchacha20poly1305_ietf_ABYTES, "room");
+
+    crypto_random(sealed, NONCE);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE, NULL, (const unsigned char *)text.at,
+                                               text.length, (const unsigned char *)about.at,
+                                               about.length, NULL, sealed, key);
+}
+
+bool crypto_open(const uint8_t key[32], struct slice about, struct slice sealed, uint8_t *text)
+{
+    enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES };
+    const unsigned char *at = (const unsigned char *)sealed.at;
+
+    return sealed.length >= CRYPTO_SEAL_EXTRA &&
+           crypto_aead_xchacha20poly1305_ietf_decrypt(
+               text, NULL, NULL, at + NONCE, sealed.length - NONCE, (const unsigned char *)about.at,
+               about.length, at, key) == 0;
+}
+
+void crypto_base64(const void *data, size_t length, char *out)
+{
+    sodium_bin2base64(out, sodium_base64_encoded_len(length, sodium_base64_VARIANT_ORIGINAL), data,
+                      length, sodium_base64_VARIANT_ORIGINAL);
+}

@@ -56,6 +56,18 @@ void crypto_ed25519_sign(const uint8_t seed[CRYPTO_SEED_SIZE], struct slice text
 bool crypto_ed25519_verify(const uint8_t key[CRYPTO_PUBLIC_SIZE], struct slice text,
                            const uint8_t signature[CRYPTO_SIGNATURE_SIZE]);
 
+/* XChaCha20-Poly1305 for what is kept in the database: a random nonce, then the text, then its tag.
+ * `about` is bound to it (whose secret it is) and must be the same to open it. `sealed` holds
+ * text.length + CRYPTO_SEAL_EXTRA. */
+#define CRYPTO_SEAL_EXTRA 40
+void crypto_seal(const uint8_t key[32], struct slice about, struct slice text, uint8_t *sealed);
+/* `text` holds sealed.length - CRYPTO_SEAL_EXTRA. False: another key, another `about`, or changed.
+ */
+bool crypto_open(const uint8_t key[32], struct slice about, struct slice sealed, uint8_t *text);
+
+/* RFC 4648 base64 with padding. `out` holds 4 for each 3 begun, plus NUL. */
+void crypto_base64(const void *data, size_t length, char *out);
+
 /* RFC 4648 base64url without padding. `out` holds 4/3 of length rounded up, plus NUL. */
 void crypto_base64url(const void *data, size_t length, char *out);
 /* Strict; false unless `text` decodes to exactly `length` bytes. */

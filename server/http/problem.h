@@ -47,6 +47,9 @@
       "Check the id: usr_ and 26 characters.")                                                     \
     X(SESSION_NOT_FOUND, session_not_found, 404, "No such session",                                \
       "Nothing to do: it doesn't exist, isn't the caller's, or is signed out already.")            \
+    X(WEBHOOK_NOT_FOUND, webhook_not_found, 404, "No such webhook",                                \
+      "Check the id: it doesn't exist, isn't the partner's, or has ended and can't be changed "    \
+      "any more.")                                                                                 \
     X(METHOD_NOT_ALLOWED, method_not_allowed, 405, "This path does not know that method",          \
       "Use one of the methods in the Allow header.")                                               \
     X(REQUEST_IN_PROGRESS, request_in_progress, 409, "The first request with this key still runs", \

@@ -15,20 +15,16 @@
 #include "store/upkeep.h"
 #include "store/users.h"
 #include "store/wallets.h"
+#include "store/webhooks.h"
 
-const struct pg_statement *const *const pool_statements_lists[] = {users_statements,
-                                                                   wallets_statements,
-                                                                   holds_statements,
-                                                                   status_statements,
-                                                                   gate_statements,
-                                                                   presence_statements,
-                                                                   upkeep_statements,
-                                                                   news_statements,
-                                                                   search_statements,
-                                                                   history_statements,
-                                                                   seals_proof_statements,
-                                                                   tie_out_statements,
-                                                                   NULL};
+const struct pg_statement *const *const pool_statements_lists[] = {
+    users_statements,       wallets_statements,
+    holds_statements,       status_statements,
+    gate_statements,        presence_statements,
+    upkeep_statements,      news_statements,
+    search_statements,      history_statements,
+    seals_proof_statements, tie_out_statements,
+    webhooks_statements,    NULL};
 
 /* Plans along the indexes, whatever the statistics of young tables say. */
 const char pool_statements_setup[] = "set jit = off;set plan_cache_mode = force_generic_plan;"

@@ -84,13 +84,13 @@ static bool read_with(const char *setting, const char *value, struct config *con
     static const char *const required[][2] = {
         {"database", "\"dbname=moolah\""}, {"redis", "\"unix:/run/redis.sock\""},
         {"cursor_key", "\"" KEY "\""},     {"tls.certificate", "\"cert.pem\""},
-        {"tls.key", "\"key.pem\""},
+        {"tls.key", "\"key.pem\""},        {"secret_key", "\"" KEY "\""},
     };
     FILE *file = fopen(path, "w");
     fprintf(file, "-- a comment: workers = 5\nlocal c = { tls = {}, posting = {}, listen = {},\n"
                   "limits = {}, rates = {}, log = {}, events = {}, proof = {} }\nlocal other = "
                   "\"workers = 6\"\n");
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
         if (strcmp(required[i][0], setting) != 0)
             fprintf(file, "c.%s = %s;", required[i][0], required[i][1]);
     fprintf(file, "\n\nc.%s = %s\nreturn c\n", setting, value);
@@ -210,6 +210,8 @@ static void test_texts_that_mean_something(void **state)
 {
     struct config c;
     (void)state;
+    assert_refused("secret_key", "\"0123\"", "must be 64 hex digits");
+    assert_refused("outbound.allow", "{ \"10.0.0.0/33\" }", "holds 10.0.0.0/33, which is no");
     assert_refused("cursor_key", "\"0123\"", "must be 64 hex digits");
     assert_refused("cursor_key", "\"\"", "must be 64 hex digits");
     assert_refused("cursor_key",
@@ -316,6 +318,9 @@ static void other_value(const struct setting *setting, char value[100])
         {"currencies", "{ \"USD\" }"},
         {"operator_token_sha256", "\"" OTHER_KEY "\""},
         {"cursor_key", "\"" OTHER_KEY "\""},
+        {"secret_key", "\"" OTHER_KEY "\""},
+        {"outbound.allow", "{ \"10.0.0.0/8\" }"},
+        {"outbound.allow_http", "true"},
         {"log.level", "\"warn\""},
         {"tls.allow_tls12", "true"},
         {"workers", "17"},

@@ -330,6 +330,49 @@ static void test_ed25519(void **state)
     assert_false(crypto_ed25519_verify(key, SLICE("\x72"), signature));
 }
 
+/* RFC 4648, 10. */
+static void test_base64(void **state)
+{
+    (void)state;
+    static const char *const encoded[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                          "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    char out[40];
+
+    for (size_t length = 0; length <= 6; length++) {
+        crypto_base64("foobar", length, out);
+        assert_string_equal(out, encoded[length]);
+    }
+    crypto_base64("\xfb\xff", 2, out);
+    assert_string_equal(out, "+/8=");
+}
+
+static void test_seals(void **state)
+{
+    (void)state;
+    static const uint8_t key[32] = {1};
+    static const uint8_t other_key[32] = {2};
+    const struct slice text = SLICE("a secret");
+    uint8_t sealed[8 + CRYPTO_SEAL_EXTRA];
+    uint8_t again[8 + CRYPTO_SEAL_EXTRA];
+    char out[8];
+    const struct slice all = {(const char *)sealed, sizeof sealed};
+
+    crypto_seal(key, SLICE("mine"), text, sealed);
+    crypto_seal(key, SLICE("mine"), text, again);
+    assert_memory_not_equal(sealed, again, sizeof sealed); /* another nonce each time */
+    assert_true(crypto_open(key, SLICE("mine"), all, (uint8_t *)out));
+    assert_memory_equal(out, text.at, sizeof out);
+
+    assert_false(crypto_open(other_key, SLICE("mine"), all, (uint8_t *)out));
+    assert_false(crypto_open(key, SLICE("yours"), all, (uint8_t *)out));
+    assert_false(crypto_open(key, SLICE("mine"), (struct slice){all.at, 39}, (uint8_t *)out));
+    for (size_t i = 0; i < sizeof sealed; i++) {
+        sealed[i] ^= 1;
+        assert_false(crypto_open(key, SLICE("mine"), all, (uint8_t *)out));
+        sealed[i] ^= 1;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +390,8 @@ int main(void)
         cmocka_unit_test(test_base64url_is_strict),
         cmocka_unit_test(test_base64url_round_trip),
         cmocka_unit_test(test_base32),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_seals),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }
