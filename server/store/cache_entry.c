@@ -8,7 +8,7 @@
 #define NO_TEXT UINT16_MAX
 
 /* A new field of a line must be kept here, too. */
-_Static_assert(sizeof(struct wallets_transaction) == 280, "cache_entry keeps all of a line");
+_Static_assert(sizeof(struct wallets_transaction) == 288, "cache_entry keeps all of a line");
 _Static_assert(sizeof(struct wallet) == 88, "cache_entry keeps all of a wallet");
 
 enum piece { BALANCE_HEAD = 'B', BALANCE_REST = 'F', PAGE_HEAD = 'P', LINE = 'L' };
