@@ -123,15 +123,23 @@ static void settle(const struct seed_job *job, PGconn *connection)
     PQfinish(other);
 }
 
-/* A past that is put behind what was sealed would be somebody's who added to it. The chain is given
- * up; the server finds its checkpoints ahead of it, says so, and seals no more until they are put
- * aside: then it begins anew, with the past. */
-static void give_up_seals(PGconn *connection)
+/* What is put behind what was sealed would be somebody's who added to it. The chain is given up,
+ * and the checkpoints put aside: the server finds them gone and begins anew. With a past of months
+ * it finds them ahead of the database, says so, and seals no more: to seal all that takes long, and
+ * nobody measures it. */
+static void give_up_seals(const struct seed_job *job, PGconn *connection)
 {
+    char from[4096];
+    char to[4096];
     seed_job_run(connection, "begin; select pg_advisory_xact_lock(7309461); "
                              "set local session_replication_role = replica; "
                              "delete from seals; delete from seal_late; "
                              "delete from seal_cursors; commit");
+    if (job->transactions > 0)
+        return;
+    snprintf(from, sizeof from, "%s/proof/checkpoints", job->folder);
+    snprintf(to, sizeof to, "%s/proof/checkpoints.seeded", job->folder);
+    (void)!rename(from, to); /* there may be none */
 }
 
 static void seed(struct seed_job *job)
@@ -152,8 +160,7 @@ static void seed(struct seed_job *job)
     seed_job_announce(job);
     seed_history_commit(history);
     seed_job_run(connection, "commit");
-    if (job->transactions > 0)
-        give_up_seals(connection);
+    give_up_seals(job, connection);
     seed_job_finish(job);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);

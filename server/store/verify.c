@@ -252,7 +252,7 @@ static bool add_up(PGconn *conn, const char *sql, struct verify_line *line)
 
 /* False: the database could not say; its words are on `conn`. */
 static bool check(struct verify *verify, PGconn *conn, const struct invariant *invariant,
-                  struct verify_line *line)
+                  const struct verify_seals_file *file, struct verify_line *line)
 {
     line->searched = invariant->sql != NULL;
     if (invariant->sums != NULL && !add_up(conn, invariant->sums, line))
@@ -260,7 +260,7 @@ static bool check(struct verify *verify, PGconn *conn, const struct invariant *i
     if (invariant->sql != NULL)
         return !line->searched || ask(conn, invariant->sql, line);
     if (invariant->name[0] == '5')
-        return verify_seals_check(conn, verify->checkpoints, line);
+        return verify_seals_check(conn, file, line);
     if (invariant->name[0] == '7')
         return verify_answers_check(conn, line);
     if (invariant->name[0] == '6') {
@@ -289,12 +289,13 @@ static bool begin(PGconn *conn)
 
 bool verify_run(struct verify *verify)
 {
+    const struct verify_seals_file file = verify_seals_look(verify->checkpoints);
     PGconn *conn = PQconnectdb(verify->conninfo);
     bool good = PQstatus(conn) == CONNECTION_OK && begin(conn);
     for (size_t i = 0; good && i < sizeof invariants / sizeof invariants[0]; i++) {
         struct verify_line line = {
             .name = invariants[i].name, .what = invariants[i].what, .checked = true};
-        good = check(verify, conn, &invariants[i], &line);
+        good = check(verify, conn, &invariants[i], &file, &line);
         if (good)
             verify->tell(verify->owner, &line);
     }

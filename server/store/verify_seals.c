@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -67,7 +68,8 @@ struct check {
     bool has_leaf;
     int64_t late_seal; /* it was sealed late, there; 0: it wasn't */
     int64_t late_rows, late_entries;
-    FILE *checkpoints; /* NULL: none */
+    FILE *checkpoints;        /* NULL: none */
+    int64_t checkpoints_size; /* so much of it is looked at */
     struct checkpoint checkpoint;
     bool has_checkpoint;
 };
@@ -286,7 +288,8 @@ static void check_links(struct check *c, const struct seals_stored *before)
 static void next_checkpoint(struct check *c)
 {
     char line[LINE_MAX_LENGTH];
-    c->has_checkpoint = c->checkpoints != NULL && fgets(line, sizeof line, c->checkpoints) != NULL;
+    c->has_checkpoint = c->checkpoints != NULL && ftell(c->checkpoints) < c->checkpoints_size &&
+                        fgets(line, sizeof line, c->checkpoints) != NULL;
     if (!c->has_checkpoint)
         return;
     if (seal_read_checkpoint((struct slice){line, strcspn(line, "\n")}, &c->checkpoint))
@@ -371,7 +374,15 @@ static void release(struct check *c)
         fclose(c->checkpoints);
 }
 
-bool verify_seals_check(struct pg_conn *conn, const char *checkpoints, struct verify_line *line)
+struct verify_seals_file verify_seals_look(const char *path)
+{
+    struct stat status;
+    bool there = path != NULL && stat(path, &status) == 0;
+    return (struct verify_seals_file){path, there ? status.st_size : 0};
+}
+
+bool verify_seals_check(struct pg_conn *conn, const struct verify_seals_file *file,
+                        struct verify_line *line)
 {
     struct check c = {.conn = conn,
                       .line = line,
@@ -381,10 +392,11 @@ bool verify_seals_check(struct pg_conn *conn, const char *checkpoints, struct ve
     bytes_init(&c.space, NULL);
     arena_init(&c.arena);
     arena_init(&c.row_arena);
-    if (checkpoints != NULL) {
-        c.checkpoints = fopen(checkpoints, "re");
+    if (file->path != NULL) {
+        c.checkpoints = fopen(file->path, "re");
+        c.checkpoints_size = file->size;
         if (c.checkpoints == NULL)
-            blame(&c, "the checkpoints cannot be read: %s", checkpoints);
+            blame(&c, "the checkpoints cannot be read: %s", file->path);
     }
     if (run(&c, "set local cursor_tuple_fraction = 1; set local enable_sort = off") &&
         run(&c, OPEN_ROWS) && run(&c, "set local enable_sort = on") && run(&c, OPEN_LEGS) &&

@@ -96,8 +96,9 @@ static void expect_chain(const char *file, const char *blamed)
     struct verify_line line = {.checked = true};
     char path[200];
     snprintf(path, sizeof path, "%s/proof/%s", talk.stack->data, file == NULL ? "" : file);
+    const struct verify_seals_file seen = verify_seals_look(file == NULL ? NULL : path);
     number("begin isolation level repeatable read read only");
-    if (!verify_seals_check((struct pg_conn *)owner, file == NULL ? NULL : path, &line))
+    if (!verify_seals_check((struct pg_conn *)owner, &seen, &line))
         fail_msg("%s", PQerrorMessage(owner));
     number("commit");
     if (blamed == NULL ? line.broken > 0 : strstr(line.first, blamed) == NULL)
