@@ -24,7 +24,8 @@ struct posting transaction_post(struct account *account, int64_t amount, int64_t
                 money_add(account->held, hold, &account->held);
     assert(fits);
     account->version++;
-    account_raise_floor(account);
+    if (account->floor < 0)
+        account_raise_floor(account);
     assert(account_is_sound(account));
     return (struct posting){
         .account = account->id,

@@ -98,6 +98,8 @@ static bool find_subjects(struct batch *batch)
 {
     size_t count = 0;
     for (size_t i = 0; i < batch->count; i++) {
+        if (order_is_plain(batch->orders[i]))
+            continue;
         count += order_subject(batch->orders[i]) != NULL;
         batch->hold_count += order_makes_hold(batch->orders[i]);
     }

@@ -1,6 +1,7 @@
 #include "posting/order.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 #include "posting/order_kind.h"
 
@@ -217,11 +218,24 @@ static bool answer(const struct decision *d, const struct uuid *id, struct order
     return !body.failed;
 }
 
+static void begin(struct decision *d, const struct posting_order *order,
+                  const struct batch_terms *terms)
+{
+    memset(d, 0, offsetof(struct decision, fee));
+    d->order = order;
+    d->terms = terms;
+    d->fee.outcome = FEE_OK;
+    d->fee.count = 0;
+    d->fee.total = 0;
+    d->fee.reason[0] = '\0';
+}
+
 bool order_decide(const struct posting_order *order, const struct batch_terms *terms,
                   struct book *book, struct order_ink *ink, struct ledger_key *key)
 {
-    struct decision d = {.order = order, .terms = terms};
+    struct decision d;
     struct uuid id = {{0}};
+    begin(&d, order, terms);
     assert(order_is_whole(order) && key->status == 0);
 
     ink->body = (struct slice){NULL, 0};

@@ -16,6 +16,12 @@ struct batch_terms;
 /* The accounts an order touches: payer, recipient, fees. Returns how many. */
 size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids);
 
+/* Most are: nothing but accounts and a key. */
+static inline bool order_is_plain(const struct posting_order *order)
+{
+    return order->kind == TRANSACTION_TRANSFER || order->kind == TRANSACTION_DEPOSIT;
+}
+
 /* What else it must know under the lock: a hold, what was given back. NULL: nothing. */
 const struct uuid *order_subject(const struct posting_order *order);
 

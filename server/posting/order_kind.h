@@ -19,7 +19,6 @@ struct decision {
     struct refund_original original; /* of a refund or reversal */
     struct hold hold;                /* the one it makes */
     struct fee_facts facts;
-    struct fee_decision fee;
     struct slice pricing; /* JSON: what is stored with the transaction */
     struct slice priced_facts;
     const uint8_t *bundle;
@@ -28,6 +27,7 @@ struct decision {
     bool failed;       /* and had no answer */
     bool early;        /* not yet: nothing is remembered */
     enum refusal refusal;
+    struct fee_decision fee; /* last: a kilobyte of which only its head is emptied */
 };
 
 struct order_kind {
