@@ -111,7 +111,7 @@ static void find_parties(struct decision *d, struct book *book)
 static bool is_its_hold(const struct decision *d)
 {
     const struct hold *hold = d->subject == NULL ? NULL : &d->subject->hold;
-    return hold == NULL || hold->status == HOLD_NONE ||
+    return hold == NULL || hold->status == HOLD_NONE || transaction_gives_back(d->order->kind) ||
            (uuid_equal(&hold->from, &d->order->from) && uuid_equal(&hold->to, &d->order->to) &&
             hold->currency == d->order->amount.currency && d->transfer.from != NULL);
 }

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/uuid.h"
 #include "support/talk.h"
 
 static char users[STACK_USERS][40];
@@ -490,10 +491,10 @@ static void expect_common(const struct common *c)
         other.path = text("%.*s1%s", (int)(slash - c->path - 1), c->path, slash); /* another id */
         talk_expect(ask_as(&other, key, c->body, NULL), 422, "idempotency_key_reused");
     } else {
-        talk_expect(ask_as(c, key,
-                           text("%.*s,\"reference\":\"z\"}", (int)strlen(c->body) - 1, c->body),
-                           NULL),
-                    422, "idempotency_key_reused");
+        char more[300];
+        snprintf(more, sizeof more, "%s", c->body);
+        strstr(more, ":5")[1] = '6'; /* another amount */
+        talk_expect(ask_as(c, key, more, NULL), 422, "idempotency_key_reused");
     }
     client_call_clear(&talk.call);
     if (c->caller == OPERATOR)
@@ -510,6 +511,9 @@ static void test_what_all_have_in_common(void **state)
          text("{\"from\":\"%s\",\"to\":\"%s\",\"amount\":5,\"currency\":\"ZAR\"}", stranger,
               wallet(1)),
          "{\"from\":7}", 0, true},
+        {"/v1/withdrawals",
+         text("{\"from\":\"%s\",\"amount\":5,\"currency\":\"ZAR\",\"reference\":\"r\"}", stranger),
+         "{\"from\":7}", PARTNER, true},
         {text("/v1/holds/hld_%s/capture", none), "{\"amount\":5}", "{\"amount\":0}", 0, true},
         {text("/v1/holds/hld_%s/void", none), "{}", "{\"x\":0}", PARTNER, true},
         {text("/v1/transactions/tx_%s/refunds", none), "{\"reason\":\"x\"}", "{}", 0, true},
@@ -520,6 +524,138 @@ static void test_what_all_have_in_common(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         expect_common(&all[i]);
+}
+
+/* ---- who may not, and what is refused, call by call */
+
+static void set_status(const char *id, int status)
+{
+    struct uuid uuid;
+    char hex[33];
+    assert_true(uuid_parse(slice_of(id), "wal_", &uuid));
+    for (size_t k = 0; k < 16; k++)
+        snprintf(hex + 2 * k, 3, "%02x", uuid.bytes[k]);
+    talk_sql(text("update accounts set status = %d where id = '%s'", status, hex));
+}
+
+static void test_reading_holds(void **state)
+{
+    const char *list = text("/v1/wallets/%s/holds", wallet(0));
+    struct client_call question = {.method = "GET", .token = talk.tokens[0]};
+    (void)state;
+    const char *id = make_hold(10);
+    const char *next = text("%s?limit=1", list);
+    make_hold(20);
+    assert_int_equal(talk_ask("GET", next, talk.tokens[0], NULL, NULL), 200);
+    assert_int_equal(talk_number("data.amount"), 20);
+    next = text("%s?limit=1&after=%s", list, talk_member("next"));
+    assert_int_equal(talk_ask("GET", next, talk.tokens[0], NULL, NULL), 200);
+    assert_string_equal(talk_member("data.id"), id);
+    assert_string_equal(talk_member("next"), "(null)");
+    talk_expect(talk_ask("GET", text("%s?x=1", list), talk.tokens[0], NULL, NULL), 400,
+                "invalid_request");
+    talk_expect(talk_ask("GET", list, NULL, NULL, NULL), 401, "unauthenticated");
+    talk_expect(talk_ask("GET", list, talk.stack->partner_key, NULL, NULL), 403, "forbidden");
+    const char *one = text("/v1/holds/%s", id);
+    talk_expect(talk_ask("GET", text("%s?x=1", one), talk.tokens[0], NULL, NULL), 400,
+                "invalid_request");
+    talk_expect(talk_ask("GET", one, NULL, NULL, NULL), 401, "unauthenticated");
+    assert_int_equal(talk_ask("GET", one, talk.tokens[0], NULL, NULL), 200);
+    question.path = one;
+    talk_extra(&question, "if-none-match", talk_header("etag"));
+    assert_int_equal(talk_send(&question), 304);
+    talk_expect(post(text("%s/capture", one), talk.tokens[1], NULL), 403, "forbidden");
+    talk_sql("update holds set expires_at = now() + interval '1 second' where status = 1");
+}
+
+/* Each wallet of the four that a movement may meet: closed, frozen, of another currency, none. */
+static void test_what_is_refused(void **state)
+{
+    static const char none[] = "wal_00000000000000000000000000";
+    const char *partner = talk.stack->partner_key;
+    const char *out = "{\"from\":\"%s\",\"amount\":5,\"currency\":\"%s\",\"reference\":\"r\"}";
+    const char *to = "{\"from\":\"%s\",\"to\":\"%s\",\"amount\":5,\"currency\":\"%s\"}";
+    static const struct {
+        int status;
+        const char *code;
+    } bad[] = {{2, "wallet_frozen"}, {3, "wallet_closed"}};
+    char body[300];
+    (void)state;
+    assert_int_equal(post("/v1/transfers", talk.tokens[0], talk_transfer(0, 2, "50", "")), 201);
+    const char *paid = text("/v1/transactions/%s", talk_member("id"));
+    const char *refund = text("%s/refunds", paid);
+    const char *reversal = text("%s/reversal", paid);
+    const char *id = make_hold(30);
+    const char *hold = text("/v1/holds/%s/capture", id);
+#define BODY(...) (snprintf(body, sizeof body, __VA_ARGS__), body)
+    for (size_t i = 0; i < 2; i++) {
+        set_status(wallet(2), bad[i].status);
+        talk_expect(post("/v1/withdrawals", partner, BODY(out, wallet(2), "ZAR")), 422,
+                    bad[i].code);
+        talk_expect(post("/v1/holds", talk.tokens[2], BODY(to, wallet(2), wallet(1), "ZAR")), 422,
+                    bad[i].code);
+        talk_expect(post(refund, talk.tokens[2], "{\"reason\":\"x\"}"), 422, bad[i].code);
+    }
+    talk_expect(operate(reversal, talk_key(), "{\"reason\":\"x\"}"), 422, "wallet_closed");
+    talk_expect(post("/v1/holds", talk.tokens[0], BODY(to, wallet(0), wallet(2), "ZAR")), 422,
+                "recipient_cannot_receive");
+    set_status(wallet(2), 1);
+    set_status(wallet(0), 3);
+    talk_expect(post(refund, talk.tokens[2], "{\"reason\":\"x\"}"), 422,
+                "recipient_cannot_receive");
+    talk_expect(operate(reversal, talk_key(), "{\"reason\":\"x\"}"), 422,
+                "recipient_cannot_receive");
+    set_status(wallet(0), 1);
+    set_status(wallet(1), 3);
+    talk_expect(post(hold, talk.tokens[0], NULL), 422, "recipient_cannot_receive");
+    set_status(wallet(1), 1);
+    talk_expect(post("/v1/withdrawals", partner, BODY(out, wallet(2), "USD")), 422,
+                "currency_mismatch");
+    talk_expect(post("/v1/holds", talk.tokens[0], BODY(to, wallet(0), wallet(1), "USD")), 422,
+                "currency_mismatch");
+    talk_expect(post("/v1/holds", talk.tokens[0], BODY(to, wallet(0), wallet(0), "ZAR")), 422,
+                "same_wallet");
+    talk_expect(post("/v1/holds", talk.tokens[0], BODY(to, wallet(0), none, "ZAR")), 404,
+                "recipient_not_found");
+#undef BODY
+    assert_int_equal(post("/v1/withdrawals", partner,
+                          text("{\"from\":\"%s\",\"amount\":%ld,\"currency\":\"ZAR\","
+                               "\"reference\":\"all\"}",
+                               wallet(2), (long)talk_balance(2))),
+                     201);
+    talk_expect(post(refund, talk.tokens[2], "{\"reason\":\"x\"}"), 422, "insufficient_funds");
+    talk_expect(
+        operate(text("/v1/transactions/tx_%s/reversal", id + 4), talk_key(), "{\"reason\":\"x\"}"),
+        422, "not_refundable");
+    assert_int_equal(post(hold, talk.tokens[0], NULL), 201);
+}
+
+static void test_operators_only(void **state)
+{
+    static const char *const calls[] = {"freeze", "unfreeze", "tier"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const char *path = text("/v1/users/%s/%s", users[2], calls[i]);
+        client_call_clear(&talk.call);
+        talk_expect(client_do(talk.operators, &talk.call, "POST", path, NULL, NULL, "{\"tier\":1}"),
+                    401, "unauthenticated");
+        talk_note(&talk.call, false);
+        talk_expect(operate(text("%s?x=1", path), NULL, "{\"tier\":1}"), 400, "invalid_request");
+        talk_expect(operate(text("/v1/users/usr_00000000000000000000000000/%s", calls[i]), NULL,
+                            "{\"tier\":1}"),
+                    404, "user_not_found");
+    }
+    const char *close = text("/v1/wallets/%s/close", wallet(2));
+    talk_expect(talk_ask("POST", text("%s?x=1", close), talk.tokens[2], NULL, NULL), 400,
+                "invalid_request");
+    talk_expect(talk_ask("POST", close, NULL, NULL, NULL), 401, "unauthenticated");
+    talk_expect(talk_ask("POST", close, talk.stack->partner_key, NULL, NULL), 403, "forbidden");
+    assert_int_equal(
+        post("/v1/wallets", talk.tokens[2], "{\"currency\":\"ZAR\",\"label\":\"cold\"}"), 201);
+    const char *cold = text("%s", talk_member("id"));
+    set_status(cold, 2);
+    talk_expect(talk_ask("POST", text("/v1/wallets/%s/close", cold), talk.tokens[2], NULL, NULL),
+                422, "wallet_frozen");
 }
 
 static void test_the_ledger_holds(void **state)
@@ -555,6 +691,9 @@ int main(void)
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_one_winner),
         cmocka_unit_test(test_what_all_have_in_common),
+        cmocka_unit_test(test_reading_holds),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_operators_only),
         cmocka_unit_test(test_the_ledger_holds),
     };
     return cmocka_run_group_tests(tests, start, talk_end);

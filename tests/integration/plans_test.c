@@ -42,6 +42,9 @@ static const struct allowance {
     {"search_of_account", "Sort", "what a page looks at"},
     {"search_of_time", "Sort", "what a page looks at"},
     {"tie_out_look", "WindowAgg", "the newest 65 postings of an account"},
+    {"holds_links", "Sort", "what belongs to one transaction"},
+    {"status_freeze", "Sort", "the wallets of one user"},
+    {"status_set_tier", "Sort", "the wallets of one user"},
 };
 
 static bool is_allowed(const char *statement, const char *line)
@@ -179,6 +182,7 @@ static const char *literal_of(const char *type)
         {"bigint[]", "array[1::bigint]"},
         {"boolean", "true"},
         {"timestamp with time zone", "now()"},
+        {"timestamp with time zone[]", "array[now()]"},
     };
     for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++)
         if (strcmp(literals[i][0], type) == 0)

@@ -213,6 +213,7 @@ static void step(struct world *w)
         w->now += roll(w, HOUR);
     before = *w;
     struct came came = decide(w, &order);
+    assert_int_not_equal(came.outcome, POSTING_POISONED);
     if (came.transactions == 0) {
         assert_memory_equal(w->accounts, before.accounts, sizeof before.accounts);
         assert_int_equal(came.posting_count + (int)came.holds + (int)came.links, 0);
