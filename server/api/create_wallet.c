@@ -15,6 +15,7 @@ struct create_wallet {
     currency currency;
     struct wallet fresh;
     struct bytes answer;  /* when it's made */
+    struct bytes frozen;  /* when the user is */
     struct bytes refusal; /* when there is no room */
     struct wallets_question question;
 };
@@ -66,7 +67,7 @@ static enum flow_verdict ask_remembered(struct flow *flow)
     return idempotency_ask(&op->call, &op->idempotency);
 }
 
-/* Both answers are written before it is known which one it will be: the statement that decides also
+/* All answers are written before it is known which one it will be: the statement that decides also
  * remembers. */
 static void write_answers(struct create_wallet *op)
 {
@@ -77,10 +78,14 @@ static void write_answers(struct create_wallet *op)
         .extras = {{"limit", NULL, WALLETS_PER_USER}, {"used", NULL, WALLETS_PER_USER}},
         .extra_count = 2,
     };
+    const struct problem frozen = {.code = PROBLEM_WALLET_FROZEN,
+                                   .detail = "A frozen user opens no wallets"};
     struct json_writer writer;
     bytes_init(&op->answer, arena);
     json_write_init(&writer, &op->answer);
     receipt_write_wallet(&writer, &op->fresh);
+    bytes_init(&op->frozen, arena);
+    problem_write(&frozen, &op->call.request->id, &op->frozen);
     bytes_init(&op->refusal, arena);
     problem_write(&full, &op->call.request->id, &op->refusal);
 }
@@ -98,7 +103,7 @@ static enum flow_verdict ask_create(struct flow *flow)
                                 .status = ACCOUNT_ACTIVE,
                                 .created_at = now};
     write_answers(op);
-    if (op->answer.failed || op->refusal.failed)
+    if (op->answer.failed || op->frozen.failed || op->refusal.failed)
         return call_refuse(&op->call, PROBLEM_OVERLOADED, NULL);
     const struct wallets_new fresh = {
         .wallet = &op->fresh,
@@ -108,6 +113,7 @@ static enum flow_verdict ask_create(struct flow *flow)
         .answer = bytes_view(&op->answer),
         .full_status = problem_status(PROBLEM_LIMIT_EXCEEDED),
         .full_answer = bytes_view(&op->refusal),
+        .frozen_answer = bytes_view(&op->frozen),
     };
     op->question.arena = &op->call.request->arena;
     op->question.done = answered;
@@ -133,7 +139,7 @@ static enum flow_verdict report_wallet(struct flow *flow)
         return call_refuse_outcome(&op->call, op->question.outcome);
     if (op->question.wallet_count == 0)
         return call_answer_stored(&op->call, problem_status(PROBLEM_LIMIT_EXCEEDED),
-                                  bytes_view(&op->refusal));
+                                  bytes_view(op->question.frozen ? &op->frozen : &op->refusal));
     call_log(&op->call, "wallet_created", "wal_", &op->fresh.id);
     return call_answer(&op->call, 201, &op->answer);
 }

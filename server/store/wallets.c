@@ -18,19 +18,23 @@ static const struct pg_statement find = {
     "wallets_find", "select " WALLET_COLUMNS " from wallets w join accounts a on a.id = w.id "
                     "where w.id = $1::uuid and w.owner = $2::uuid"};
 
-/* Counted in the statement; two at once may make one too many, which hurts nobody. */
+/* Counted in the statement; two at once may make one too many, which hurts nobody. A wallet is born
+ * with its owner's tier; a frozen user opens none: who freezes waits for the row. */
 static const struct pg_statement create = {
     "wallets_create",
-    "with room as (select count(*) < $6::integer as free from wallets where owner = $2::uuid), "
-    "account as (insert into accounts (id, kind, currency, owner) "
-    "select $1::uuid, 1, $4::integer, $2::uuid from room where free returning id), "
+    "with one as (select tier, frozen from users where id = $2::uuid for share), "
+    "room as (select count(*) < $6::integer as free from wallets where owner = $2::uuid), "
+    "account as (insert into accounts (id, kind, tier, currency, owner) "
+    "select $1::uuid, 1, one.tier, $4::integer, $2::uuid "
+    "from room, one where free and not frozen returning id), "
     "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
     "created_at) select $2::uuid, $7::text, $8::bytea, "
-    "case when free then $9::smallint else $11::smallint end, "
-    "case when free then $10::bytea else $12::bytea end, $5::timestamptz "
-    "from room where $7::text is not null) "
-    "insert into wallets (id, owner, label, created_at) "
-    "select account.id, $2::uuid, $3::text, $5::timestamptz from account returning id"};
+    "case when free and not frozen then $9::smallint else $11::smallint end, "
+    "case when frozen then $13::bytea when free then $10::bytea else $12::bytea end, "
+    "$5::timestamptz from room, one where $7::text is not null), "
+    "made as (insert into wallets (id, owner, label, created_at) "
+    "select account.id, $2::uuid, $3::text, $5::timestamptz from account returning id) "
+    "select (select count(*) from made), frozen from one"};
 
 /* Backwards along (account, version); each line's transaction by its id, which names its month. The
  * owner is checked by the same statement: a wallet that isn't the asker's has no lines, and no
@@ -129,7 +133,9 @@ static void on_created(void *owner, enum pg_outcome outcome, const struct pg_row
 {
     struct wallets_question *q = owner;
     q->outcome = outcome;
-    q->wallet_count = outcome == PG_OK ? (size_t)pg_rows_count(rows) : 0;
+    bool good = outcome == PG_OK && pg_rows_count(rows) == 1;
+    q->wallet_count = good ? (size_t)pg_rows_int(rows, 0, 0) : 0;
+    q->frozen = good && pg_rows_bool(rows, 0, 1);
     q->done(q);
 }
 
@@ -349,5 +355,6 @@ bool wallets_create(struct pg_pool *pool, const struct wallets_new *fresh,
     pg_params_text(&params, fresh->answer);
     pg_params_smallint(&params, (int16_t)fresh->full_status);
     pg_params_text(&params, fresh->full_answer);
+    pg_params_text(&params, fresh->frozen_answer);
     return pg_pool_ask(pool, &create, &params, on_created, q);
 }

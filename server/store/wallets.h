@@ -69,6 +69,7 @@ struct wallets_question {
     size_t transaction_count;
     int64_t scanned_to; /* wallets_statement: older lines than this version weren't looked at; 0:
                            all were */
+    bool frozen;        /* wallets_create: the user is */
     /* wallets_statement's own */
     int64_t before_version;
     int scanned_most;
@@ -100,7 +101,8 @@ struct wallets_new {
     int status;
     struct slice answer; /* when it's made */
     int full_status;
-    struct slice full_answer; /* when the user has WALLETS_PER_USER already */
+    struct slice full_answer;   /* when the user has WALLETS_PER_USER already */
+    struct slice frozen_answer; /* when the user is frozen; of the same status */
 };
 
 /* Another wallet: its account and row in one statement. wallet_count 0: there was no room.
