@@ -134,6 +134,8 @@ static void on_created(void *owner, enum pg_outcome outcome, const struct pg_row
     struct wallets_question *q = owner;
     q->outcome = outcome;
     bool good = outcome == PG_OK && pg_rows_count(rows) == 1;
+    if (outcome == PG_OK && !good)
+        q->outcome = PG_REFUSED; /* there is no such user */
     q->wallet_count = good ? (size_t)pg_rows_int(rows, 0, 0) : 0;
     q->frozen = good && pg_rows_bool(rows, 0, 1);
     q->done(q);

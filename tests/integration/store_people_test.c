@@ -269,7 +269,7 @@ static void test_wallets(void **state)
     assert_true(q->outcome == PG_OK && q->wallet_count == 1 && q->transaction_count == 0);
     wait_for_wallets(&w, wallets_statement(pool, &all, &stranger, q));
     assert_true(q->outcome == PG_OK && q->wallet_count == 0 && q->transaction_count == 0);
-    fresh.owner = stranger; /* found out when the question's transaction commits */
+    fresh.owner = stranger; /* no user */
     fresh.id = (struct uuid){{0x61}};
     wait_for_wallets(&w, wallets_create(pool, &request, q));
     assert_int_equal(q->outcome, PG_REFUSED);
