@@ -32,12 +32,15 @@
 /* One order of ours, under one key. */
 struct entry {
     char key[32];
+    char path[100];
     char body[200];
-    int from; /* a user, or PARTNER: it is a deposit */
+    int from; /* a user, or PARTNER: it is a deposit or a withdrawal */
     int to;
     int status; /* of the first answer that counts; 0: none yet */
     char *answer;
     int tries;
+    struct entry *of; /* the hold that it ends */
+    bool ended;       /* of a hold: one of those came about */
 };
 
 /* A place from which one call at a time is made. */
@@ -82,8 +85,14 @@ static void sign_in(int user)
     client_close(client);
 }
 
+static void set_path(struct entry *entry, const char *path)
+{
+    snprintf(entry->path, sizeof entry->path, "%s", path);
+}
+
 static void make_deposit(struct entry *entry)
 {
+    set_path(entry, "/v1/deposits");
     entry->from = PARTNER;
     entry->to = rand_r(&chaos.dice) % STACK_USERS;
     snprintf(entry->body, sizeof entry->body,
@@ -91,8 +100,19 @@ static void make_deposit(struct entry *entry)
              chaos.stack->users[entry->to].wallet, 1 + rand_r(&chaos.dice) % 2000);
 }
 
+static void make_withdrawal(struct entry *entry)
+{
+    int user = rand_r(&chaos.dice) % STACK_USERS;
+    entry->from = entry->to = PARTNER;
+    set_path(entry, "/v1/withdrawals");
+    snprintf(entry->body, sizeof entry->body,
+             "{\"from\":\"%s\",\"amount\":%d,\"currency\":\"ZAR\",\"reference\":\"chaos\"}",
+             chaos.stack->users[user].wallet, 1 + rand_r(&chaos.dice) % 300);
+}
+
 static void make_transfer(struct entry *entry)
 {
+    set_path(entry, "/v1/transfers");
     entry->from = rand_r(&chaos.dice) % STACK_USERS;
     entry->to = (entry->from + 1 + rand_r(&chaos.dice) % (STACK_USERS - 1)) % STACK_USERS;
     /* now and then more than anybody has */
@@ -102,15 +122,68 @@ static void make_transfer(struct entry *entry)
              chaos.stack->users[entry->from].wallet, chaos.stack->users[entry->to].wallet, amount);
 }
 
+static void make_hold(struct entry *entry)
+{
+    make_transfer(entry);
+    set_path(entry, "/v1/holds");
+}
+
+/* The id that an answer gave: of some earlier entry, whatever became of it. */
+static bool take_id(const struct entry *of, const char *prefix, char id[40])
+{
+    char pattern[20];
+    snprintf(pattern, sizeof pattern, "{\"id\":\"%s", prefix);
+    if (of->answer == NULL || strncmp(of->answer, pattern, strlen(pattern)) != 0)
+        return false;
+    snprintf(id, 40, "%.*s", (int)strcspn(of->answer + 7, "\""), of->answer + 7);
+    return true;
+}
+
+/* Capture, void or refund of something earlier, mostly of what was finished or given back already.
+ * False: none was found. */
+static bool make_sequel(struct entry *entry)
+{
+    char id[40];
+    struct entry *of = NULL;
+    bool hold = false;
+    for (int tries = 0; tries < 20 && of == NULL && chaos.count > 100; tries++) {
+        struct entry *earlier = &chaos.entries[chaos.count - 2 - (size_t)rand_r(&chaos.dice) % 90];
+        hold = take_id(earlier, "hld_", id);
+        if (earlier->status == 201 && earlier->from != PARTNER && earlier->to != PARTNER &&
+            (hold || take_id(earlier, "tx_", id)))
+            of = earlier;
+    }
+    if (of == NULL)
+        return false;
+    bool capture = hold && rand_r(&chaos.dice) % 3 != 0;
+    entry->from = hold ? of->from : of->to; /* who asks */
+    entry->to = PARTNER;
+    entry->of = hold ? of : NULL;
+    if (hold)
+        snprintf(entry->path, sizeof entry->path, "/v1/holds/%s/%s", id,
+                 capture ? "capture" : "void");
+    else
+        snprintf(entry->path, sizeof entry->path, "/v1/transactions/%s/refunds", id);
+    snprintf(entry->body, sizeof entry->body,
+             hold ? capture ? "{\"amount\":%d}" : "{}" : "{\"amount\":%d,\"reason\":\"chaos\"}",
+             1 + rand_r(&chaos.dice) % 300);
+    return true;
+}
+
 /* The fees eat the wallets up: deposits bring as much again, so that money moves to the end. */
 static struct entry *new_entry(void)
 {
     struct entry *entry = &chaos.entries[chaos.count++];
     assert_true(chaos.count < ENTRIES_MAX);
     snprintf(entry->key, sizeof entry->key, "chaos-%zu", chaos.count);
-    if (rand_r(&chaos.dice) % 4 == 0)
+    int kind = rand_r(&chaos.dice) % 16;
+    if (kind < 4)
         make_deposit(entry);
-    else
+    else if (kind == 4)
+        make_withdrawal(entry);
+    else if (kind <= 6)
+        make_hold(entry);
+    else if (kind > 9 || !make_sequel(entry))
         make_transfer(entry);
     return entry;
 }
@@ -130,7 +203,8 @@ static struct entry *choose_entry(bool only_open)
 
 static void take_answer(struct entry *entry, const struct client_call *call)
 {
-    bool final = call->done && (call->status == 201 || call->status == 404 || call->status == 422);
+    bool final = call->done && (call->status == 201 || call->status == 200 || call->status == 404 ||
+                                call->status == 422);
     if (!final) {
         /* lost, 503, or 401 from a gate that could ask nobody: unknown, ask again */
         assert_true(call->lost || call->status >= 500 || call->status == 429);
@@ -147,7 +221,7 @@ static void take_answer(struct entry *entry, const struct client_call *call)
     }
     entry->status = call->status;
     entry->answer = strdup(call->answer);
-    *(call->status == 201 ? &chaos.acknowledged : &chaos.refused) += 1;
+    *(call->status < 300 ? &chaos.acknowledged : &chaos.refused) += 1;
 }
 
 static void begin(struct place *place, bool only_open)
@@ -160,9 +234,9 @@ static void begin(struct place *place, bool only_open)
         return;
     client_call_clear(&place->call);
     place->call.method = "POST";
-    bool deposit = place->entry->from == PARTNER;
-    place->call.path = deposit ? "/v1/deposits" : "/v1/transfers";
-    place->call.token = deposit ? chaos.stack->partner_key : chaos.tokens[place->entry->from];
+    place->call.path = place->entry->path;
+    place->call.token =
+        place->entry->from == PARTNER ? chaos.stack->partner_key : chaos.tokens[place->entry->from];
     place->call.key = place->entry->key;
     place->call.body = place->entry->body;
     place->busy = true;
@@ -275,6 +349,48 @@ static int64_t number_in(const char *json, const char *name)
     return strtoll(at + strlen(pattern), NULL, 10);
 }
 
+/* Which of the users has the wallet that an answer names as `name`; -1: none. */
+static int user_in(const char *answer, const char *name)
+{
+    for (int i = 0; i < STACK_USERS; i++) {
+        char pattern[80];
+        snprintf(pattern, sizeof pattern, "\"%s\":\"%s\"", name, chaos.stack->users[i].wallet);
+        if (strstr(answer, pattern) != NULL)
+            return i;
+    }
+    return -1;
+}
+
+/* What an answer says that it moved, by its kind. */
+static void add_up(const char *answer, int64_t posted[STACK_USERS])
+{
+    int64_t amount = number_in(answer, "amount");
+    int64_t fee = number_in(answer, "fee");
+    bool refund = strstr(answer, "\"kind\":\"refund\"") != NULL;
+    int from = user_in(answer, "from");
+    int to = user_in(answer, "to");
+    if (strstr(answer, "\"kind\":\"hold\"") != NULL || strstr(answer, "\"kind\":\"void\"") != NULL)
+        return;
+    if (from >= 0)
+        posted[from] -= amount + (refund ? 0 : fee);
+    if (to >= 0)
+        posted[to] += amount + (refund ? fee : 0);
+}
+
+/* What open holds put aside. */
+static int64_t held_by(int user)
+{
+    int64_t held = 0;
+    char id[40];
+    for (size_t i = 0; i < chaos.count; i++) {
+        const struct entry *hold = &chaos.entries[i];
+        if (hold->status == 201 && !hold->ended && take_id(hold, "hld_", id) &&
+            user_in(hold->answer, "from") == user)
+            held += number_in(hold->answer, "amount") + number_in(hold->answer, "fee");
+    }
+    return held;
+}
+
 static void expect_balances(void)
 {
     int64_t balances[STACK_USERS];
@@ -282,21 +398,19 @@ static void expect_balances(void)
     assert_non_null(client);
     for (int i = 0; i < STACK_USERS; i++)
         balances[i] = START_BALANCE;
-    for (size_t i = 0; i < chaos.count; i++) {
-        const struct entry *entry = &chaos.entries[i];
-        if (entry->status != 201)
-            continue;
-        int64_t amount = number_in(entry->answer, "amount");
-        if (entry->from != PARTNER)
-            balances[entry->from] -= amount + number_in(entry->answer, "fee");
-        balances[entry->to] += amount;
-    }
+    for (size_t i = 0; i < chaos.count; i++)
+        if (chaos.entries[i].status == 201 || chaos.entries[i].status == 200) {
+            add_up(chaos.entries[i].answer, balances);
+            if (chaos.entries[i].of != NULL)
+                chaos.entries[i].of->ended = true;
+        }
     for (int i = 0; i < STACK_USERS; i++) {
         char path[80];
         struct client_call call = {0};
         snprintf(path, sizeof path, "/v1/wallets/%s", chaos.stack->users[i].wallet);
         assert_int_equal(client_do(client, &call, "GET", path, chaos.tokens[i], NULL, NULL), 200);
         assert_int_equal(number_in(call.answer, "posted"), balances[i]);
+        assert_int_equal(number_in(call.answer, "held"), held_by(i));
         client_call_clear(&call);
     }
     client_close(client);
