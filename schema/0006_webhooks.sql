@@ -37,7 +37,7 @@ create table webhook_deliveries (
     primary key (webhook, event)
 ) with (fillfactor = 80);
 create index webhook_deliveries_pending on webhook_deliveries (webhook, event) where status = 1;
-create index webhook_deliveries_due on webhook_deliveries (webhook, (attempts > 0), due) where due is not null;
+create index webhook_deliveries_due on webhook_deliveries (webhook, least(attempts, 1), due) where due is not null;
 
 -- The pending ones of a wallet, in its order: the first goes, the others wait.
 create table webhook_lanes (

@@ -11,7 +11,8 @@
  * of deliveries: they are made again. Nothing here waits for a disk. */
 const char outbox_setup[] =
     "set synchronous_commit = off;set jit = off;set plan_cache_mode = force_generic_plan;"
-    "set enable_seqscan = off;set enable_mergejoin = off;set enable_bitmapscan = off;"
+    "set enable_seqscan = off;set enable_hashjoin = off;set enable_mergejoin = off;"
+    "set enable_bitmapscan = off;"
     "set statement_timeout = '8s';set lock_timeout = '5s';"
     "set tcp_keepalives_idle = 5;set tcp_keepalives_interval = 2;set tcp_keepalives_count = 3";
 
@@ -29,9 +30,23 @@ static const struct pg_statement aim = {
 
 #define PAGE "5000"
 
-/* A page of the round: new transactions of partners that have webhooks. Two accounts can be
- * customers'; system accounts have no row in wallets. Blocked is who isn't the first of its wallet,
- * among the new ones and those that are pending. */
+/* Deliveries `from` a list, with who of them is blocked: not the first of its wallet, among the
+ * list and what is pending. Two accounts can be customers'; a delivery has a side for each. */
+#define LANES(from)                                                                            \
+    "side as materialized (select f.*, wallet as lane, version as place from " from " f "      \
+    "where wallet is not null or wallet_2 is null union all "                                  \
+    "select f.*, wallet_2, version_2 from " from " f where wallet_2 is not null), "            \
+    "marked as materialized (select webhook, event, wallet, version, wallet_2, version_2, "    \
+    "bool_or(lane is not null and (nth > 1 or exists (select from webhook_lanes e "            \
+    "where e.webhook = s.webhook and e.wallet = s.lane and e.version < s.place))) as blocked " \
+    "from (select *, row_number() over (partition by webhook, lane order by place) as nth "    \
+    "from side) s group by 1, 2, 3, 4, 5, 6), "                                                \
+    "laid as (insert into webhook_lanes (webhook, wallet, version, event) "                    \
+    "select webhook, lane, place, event from side where lane is not null on conflict do "      \
+    "nothing), "
+
+/* A page of the round: new transactions of partners that have webhooks. System accounts have no row
+ * in wallets. */
 static const struct pg_statement relay = {
     "outbox_relay",
     "with c as materialized (select * from webhook_cursor where target is not null), "
@@ -46,33 +61,26 @@ static const struct pg_statement relay = {
     "join webhooks w on w.partner = p.caller and w.status = 1 and (w.kinds >> p.kind) & 1 = 1 "
     "where p.written_by >= pg_snapshot_xmin(c.seen) "
     "and not pg_visible_in_snapshot(p.written_by, c.seen) "
-    "and pg_visible_in_snapshot(p.written_by, c.target)), "
-    "lane as materialized (select webhook, event, wallet, version, row_number() over (partition by "
-    "webhook, wallet order by version) as place from ("
-    "select webhook, event, wallet, version from fresh where wallet is not null union all "
-    "select webhook, event, wallet_2, version_2 from fresh where wallet_2 is not null) side), "
-    "held as materialized (select distinct webhook, event from lane l where place > 1 or exists ("
-    "select from webhook_lanes e where e.webhook = l.webhook and e.wallet = l.wallet "
-    "and e.version < l.version)), "
-    "put as (insert into webhook_deliveries (webhook, event, wallet, version, wallet_2, version_2, "
-    "due, created_at) select f.*, case when h.event is null then now() end, now() "
-    "from fresh f left join held h on h.webhook = f.webhook and h.event = f.event "
-    "on conflict do nothing returning webhook, event), "
-    "laid as (insert into webhook_lanes (webhook, wallet, version, event) "
-    "select l.webhook, l.wallet, l.version, l.event from lane l "
-    "join put on put.webhook = l.webhook and put.event = l.event on conflict do nothing), "
-    "done as materialized (select count(*) < " PAGE " as whole, count(*) > 0 as any from page), "
-    "moved as (update webhook_cursor set "
-    "seen = case when done.whole then target else seen end, "
-    "since = case when done.whole then target_since else since end, "
-    "target = case when done.whole then null else target end, "
-    "position = case when done.whole then null else "
-    "(select id from page order by id desc limit 1) end from done where target is not null) "
-    "select (select count(*) from put), not done.whole, "
-    "exists (select from webhooks where status = 1), "
-    "(select (extract(epoch from c.since) * 1000)::bigint from c), "
-    "(select p.id from page p, c where not pg_visible_in_snapshot(p.written_by, c.seen) "
-    "order by p.id limit 1) from done"};
+    "and pg_visible_in_snapshot(p.written_by, c.target) and not exists ("
+    "select from webhook_deliveries d where d.webhook = w.id and d.event = p.id offset 0)), " LANES(
+        "fresh") "put as (insert into webhook_deliveries (webhook, event, wallet, version, "
+                 "wallet_2, version_2, "
+                 "due, created_at) select webhook, event, wallet, version, wallet_2, version_2, "
+                 "case when not blocked then now() end, now() from marked returning 1), "
+                 "done as materialized (select count(*) < " PAGE " as whole from page), "
+                 "moved as (update webhook_cursor set "
+                 "seen = case when done.whole then target else seen end, "
+                 "since = case when done.whole then target_since else since end, "
+                 "target = case when done.whole then null else target end, "
+                 "position = case when done.whole then null else "
+                 "(select id from page order by id desc limit 1) end from done where target is not "
+                 "null) "
+                 "select (select count(*) from put), not done.whole, "
+                 "exists (select from webhooks where status = 1), "
+                 "(select (extract(epoch from c.since) * 1000)::bigint from c), "
+                 "(select p.id from page p, c where not pg_visible_in_snapshot(p.written_by, "
+                 "c.seen) "
+                 "order by p.id limit 1) from done"};
 
 #define UNBLOCKED(d)                                                           \
     "not exists (select from webhook_lanes e where e.webhook = " d ".webhook " \
@@ -81,22 +89,21 @@ static const struct pg_statement relay = {
     "and e.wallet = " d ".wallet_2 and e.version < " d ".version_2)"
 
 /* `due` is where to look; the lanes decide. */
-#define SOME(again, limit)                                                          \
-    "(select d.webhook, d.event, d.attempts, d.due from webhook_deliveries d "      \
-    "where d.webhook = w.id and (d.attempts > 0) = " again " and d.due <= now() "   \
-    "and not exists (select from unnest($1::uuid[], $2::uuid[]) b(webhook, event) " \
-    "where b.webhook = d.webhook and b.event = d.event) and " UNBLOCKED(            \
+#define SOME(again, limit)                                                            \
+    "(select d.webhook, d.event, d.attempts, d.due from webhook_deliveries d "        \
+    "where d.webhook = w.id and least(d.attempts, 1) = " again " and d.due <= now() " \
+    "and not exists (select from unnest($1::uuid[], $2::uuid[]) b(webhook, event) "   \
+    "where b.webhook = d.webhook and b.event = d.event) and " UNBLOCKED(              \
         "d") " order by d.due limit " limit ")"
 
 static const struct pg_statement taken = {
     "outbox_taken",
     "select " WALLETS_PRICED_COLUMNS ", d.webhook, d.attempts, w.url, w.secret, "
     "case when w.previous_until > now() then w.previous_secret end "
-    "from webhooks w cross join lateral (" SOME("false", "8") " union all " SOME(
-        "true",
-        "4") ") d "
-             "cross join lateral (select * from transactions where id = d.event offset 0) t "
-             "where w.status = 1 order by d.due limit 128"};
+    "from webhooks w cross join lateral (" SOME("0", "8") " union all " SOME(
+        "1", "4") ") d "
+                  "cross join lateral (select * from transactions where id = d.event offset 0) t "
+                  "where w.status = 1 order by d.due limit 128"};
 
 /* One transaction with the two behind it. A delivery that is noted as pending stays where it is. */
 static const struct pg_statement note = {
@@ -105,23 +112,24 @@ static const struct pg_statement note = {
     "last_at = now(), last_status = u.last_status, last_error = u.last_error "
     "from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::smallint[], "
     "$6::text[]) u(webhook, event, status, due, last_status, last_error) "
-    "where d.webhook = u.webhook and d.event = u.event and d.status = 1"};
+    "where d.webhook = u.webhook and d.event = u.event and d.status < 2"};
 static const struct pg_statement clear = {
     "outbox_clear",
-    "delete from webhook_lanes l using unnest($1::uuid[], $2::uuid[]) u(webhook, event), "
-    "lateral (select wallet, version, wallet_2, version_2 from webhook_deliveries d "
-    "where d.webhook = u.webhook and d.event = u.event and d.status > 1) d "
+    "delete from webhook_lanes l using (select d.webhook, x.wallet, x.version "
+    "from unnest($1::uuid[], $2::uuid[]) u(webhook, event) cross join lateral (select * from "
+    "webhook_deliveries where webhook = u.webhook and event = u.event and status > 1) d "
     "cross join lateral (values (d.wallet, d.version), (d.wallet_2, d.version_2)) x(wallet, "
-    "version) where l.webhook = u.webhook and l.wallet = x.wallet and l.version = x.version"};
+    "version) offset 0) x "
+    "where l.webhook = x.webhook and l.wallet = x.wallet and l.version = x.version"};
 static const struct pg_statement unblock = {
     "outbox_unblock",
-    "update webhook_deliveries d set due = now() "
-    "from unnest($1::uuid[], $2::uuid[]) u(webhook, event), "
-    "lateral (select wallet, wallet_2 from webhook_deliveries f where f.webhook = u.webhook "
-    "and f.event = u.event) f cross join lateral (values (f.wallet), (f.wallet_2)) x(wallet) "
-    "cross join lateral (select event from webhook_lanes l where l.webhook = u.webhook "
-    "and l.wallet = x.wallet order by version limit 1) l "
-    "where d.webhook = u.webhook and d.event = l.event and d.status = 1 and d.due is null "
+    "update webhook_deliveries d set due = now() from (select f.webhook, l.event "
+    "from unnest($1::uuid[], $2::uuid[]) u(webhook, event) cross join lateral (select * from "
+    "webhook_deliveries where webhook = u.webhook and event = u.event) f "
+    "cross join lateral (values (f.wallet), (f.wallet_2)) x(wallet) "
+    "cross join lateral (select event from webhook_lanes l where l.webhook = f.webhook "
+    "and l.wallet = x.wallet order by version limit 1) l offset 0) h "
+    "where d.webhook = h.webhook and d.event = h.event and d.status < 2 and d.due is null "
     "and " UNBLOCKED("d")};
 static const struct pg_statement end = {"outbox_end",
                                         "update webhooks set status = 2, ended_at = now() "
@@ -129,34 +137,27 @@ static const struct pg_statement end = {"outbox_end",
 static const struct pg_statement hurry = {
     "outbox_hurry",
     "update webhook_deliveries d set due = now() from (select webhook, event from "
-    "webhook_deliveries where webhook = $1::uuid and (attempts > 0) = true and due > now() "
+    "webhook_deliveries where webhook = $1::uuid and least(attempts, 1) = 1 and due > now() "
     "order by due limit 500) l where d.webhook = l.webhook and d.event = l.event"};
 
 /* Told again: a page of the oldest wish. What is pending already is due now. */
 static const struct pg_statement again = {
     "outbox_again",
     "with r as materialized (select * from webhook_replays order by webhook limit 1), "
-    "page as materialized (select d.* from r, lateral (select * from webhook_deliveries "
+    "page as materialized (select d.* from r, lateral (select webhook, event, wallet, version, "
+    "wallet_2, version_2 from webhook_deliveries "
     "where webhook = r.webhook and event > r.after and event <= r.until "
-    "order by event limit 500) d), "
-    "lane as materialized (select webhook, event, wallet, version, row_number() over (partition by "
-    "webhook, wallet order by version) as place from ("
-    "select webhook, event, wallet, version from page where wallet is not null union all "
-    "select webhook, event, wallet_2, version_2 from page where wallet_2 is not null) side), "
-    "held as materialized (select distinct webhook, event from lane l where place > 1 or exists ("
-    "select from webhook_lanes e where e.webhook = l.webhook and e.wallet = l.wallet "
-    "and e.version < l.version)), "
-    "laid as (insert into webhook_lanes (webhook, wallet, version, event) "
-    "select webhook, wallet, version, event from lane on conflict do nothing), "
-    "put as (update webhook_deliveries d set status = 1, attempts = 0, "
-    "due = case when h.event is null then now() end "
-    "from page p left join held h on h.webhook = p.webhook and h.event = p.event "
-    "where d.webhook = p.webhook and d.event = p.event), "
-    "moved as (update webhook_replays w set after = (select event from page order by event desc "
-    "limit 1) from r where w.webhook = r.webhook and (select count(*) from page) = 500), "
-    "over as (delete from webhook_replays w using r where w.webhook = r.webhook "
-    "and (select count(*) from page) < 500) "
-    "select count(*) = 500 from page"};
+    "order by event limit 500) d), " LANES(
+        "page") "put as (update webhook_deliveries d set status = 1, attempts = 0, "
+                "due = case when not m.blocked then now() end "
+                "from marked m where d.webhook = m.webhook and d.event = m.event), "
+                "moved as (update webhook_replays w set after = (select event from page order by "
+                "event desc "
+                "limit 1) from r where w.webhook = r.webhook and (select count(*) from page) = "
+                "500), "
+                "over as (delete from webhook_replays w using r where w.webhook = r.webhook "
+                "and (select count(*) from page) < 500) "
+                "select count(*) = 500 from page"};
 
 /* Of webhooks that are over: what is pending has failed; the whole log goes with a deleted one. */
 static const struct pg_statement sweep_over = {
@@ -191,7 +192,7 @@ static const struct pg_statement look = {
     "limit 100000) l), "
     "(select (extract(epoch from now() - min(d.due)) * 1000000)::bigint from webhooks w "
     "cross join lateral (select due from webhook_deliveries where webhook = w.id "
-    "and (attempts > 0) = false and due is not null order by due limit 1) d where w.status = 1)"};
+    "and least(attempts, 1) = 0 and due is not null order by due limit 1) d where w.status = 1)"};
 
 const struct pg_statement *const outbox_statements[] = {
     &lead, &note_since, &aim,   &relay,      &taken,     &note, &clear, &unblock,

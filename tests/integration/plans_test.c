@@ -21,6 +21,7 @@
 #include <libpq-fe.h>
 
 #include "store/ledger_rows.h"
+#include "store/outbox.h"
 #include "store/pg_connection.h"
 #include "store/pool_statements.h"
 #include "store/seals.h"
@@ -45,6 +46,26 @@ static const struct allowance {
     {"holds_links", "Sort", "what belongs to one transaction"},
     {"status_freeze", "Sort", "the wallets of one user"},
     {"status_set_tier", "Sort", "the wallets of one user"},
+    {"outbox_note_since", "Seq Scan on webhook_cursor", "one row"},
+    {"outbox_aim", "Seq Scan on webhook_cursor", "one row"},
+    {"outbox_relay", "Seq Scan on webhook_cursor", "one row"},
+    {"outbox_relay", "Sort", "a page of 5,000"},
+    {"outbox_relay", "WindowAgg", "a page of 5,000"},
+    {"outbox_relay", "Materialize", "a page of 5,000"},
+    {"outbox_relay", "Index Only Scan using webhooks_active", "whether there is one"},
+    {"outbox_relay", "Index Scan using webhooks_active", "10 a partner"},
+    {"outbox_taken", "Sort", "12 of each webhook"},
+    {"outbox_taken", "Index Scan using webhooks_active", "10 a partner"},
+    {"outbox_relay", "Incremental Sort", "a page of 5,000"},
+    {"outbox_again", "Incremental Sort", "a page of 500"},
+    {"outbox_again", "Sort", "a page of 500"},
+    {"outbox_again", "WindowAgg", "a page of 500"},
+    {"outbox_again", "Index Scan using webhook_replays_pkey", "the first"},
+    {"outbox_sweep_over", "Index", "a few webhooks that are over"},
+    {"outbox_sweep_old", "Seq Scan on webhooks", "10 a partner"},
+    {"outbox_sweep_old", "Index", "10 a partner"},
+    {"outbox_look", "Index Only Scan using webhook_deliveries_pending", "100,000 at most"},
+    {"outbox_look", "Index Only Scan using webhooks_active", "10 a partner"},
 };
 
 static bool is_allowed(const char *statement, const char *line)
@@ -113,6 +134,7 @@ static void visit_all(const char *conninfo, visitor *visit)
     complaints = 0;
     visit_list(conninfo, ledger_rows_setup, ledger_rows_statements, visit);
     visit_list(conninfo, pool_statements_setup, seals_statements, visit); /* the sealer's */
+    visit_list(conninfo, outbox_setup, outbox_statements, visit);
     for (size_t i = 0; pool_statements_lists[i] != NULL; i++)
         visit_list(conninfo, pool_statements_setup, pool_statements_lists[i], visit);
     assert_int_equal(complaints, 0);
@@ -128,6 +150,7 @@ static bool list_has(const struct pg_statement *const *list, const char *name)
 static bool is_listed(const char *name)
 {
     bool found = list_has(ledger_rows_statements, name) || list_has(seals_statements, name);
+    bool found = list_has(ledger_rows_statements, name) || list_has(outbox_statements, name);
     for (size_t i = 0; pool_statements_lists[i] != NULL; i++)
         found = found || list_has(pool_statements_lists[i], name);
     return found;

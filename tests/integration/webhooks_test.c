@@ -28,6 +28,7 @@
 #include "support/scratch.h"
 #include "support/second.h"
 #include "support/stack.h"
+#include "support/talk.h"
 
 #define WALLETS 3
 
@@ -53,7 +54,20 @@ static int ask(const char *method, const char *path, const char *body)
     }
     if (client == NULL)
         return 0;
-    return client_do(client, &call, method, path, partner, NULL, body);
+    client_do(client, &call, method, path, partner, NULL, body);
+    talk_note(&call, true);
+    return call.status;
+}
+
+/* As somebody else, or with another type of body. */
+static void ask_as(const char *method, const char *path, const char *token, const char *body,
+                   const char *type)
+{
+    client_call_clear(&call);
+    call = (struct client_call){
+        .method = method, .path = path, .token = token, .body = body, .type = type};
+    assert_true(client_call(client, &call));
+    talk_note(&call, true);
 }
 
 static const struct json *answer(void)
@@ -270,6 +284,13 @@ static void hurry(void)
     scratch_run(scratch, "update webhook_deliveries set due = now() where due > now()");
 }
 
+/* ... nor what was on its way just now and comes back to wait. */
+static int events_taken_hurried(void)
+{
+    hurry();
+    return events_taken();
+}
+
 static int64_t pending(void)
 {
     return scratch_number(scratch, "select count(*) from webhook_deliveries where status = 1");
@@ -313,11 +334,9 @@ static void test_calls(void **state)
                      1);
 
     /* nobody else's business */
-    client_call_clear(&call);
-    client_do(client, &call, "GET", hook.path, other_partner, NULL, NULL);
+    ask_as("GET", hook.path, other_partner, NULL, NULL);
     expect_code(404, "webhook_not_found");
-    client_call_clear(&call);
-    client_do(client, &call, "DELETE", hook.path, other_partner, NULL, NULL);
+    ask_as("DELETE", hook.path, other_partner, NULL, NULL);
     expect_code(404, "webhook_not_found");
 
     delete_hook(&hook);
@@ -372,6 +391,54 @@ static void test_refusals(void **state)
     ask("POST", "/v1/webhooks", "{\"url\":\"https://example.com/\",\"types\":[\"*\"]}");
     expect_code(422, "limit_exceeded");
     scratch_run(scratch, "update webhooks set status = 3");
+}
+
+/* Each call: who may not, and what no call takes. */
+static void test_callers(void **state)
+{
+    static const char id[] = "/v1/webhooks/whk_01jb0000000000000000000000";
+    static const struct {
+        const char *method, *tail, *body;
+    } calls[] = {
+        {"POST", NULL, "{\"url\":\"https://example.com/\",\"types\":[\"*\"]}"},
+        {"GET", NULL, NULL},
+        {"GET", "", NULL},
+        {"DELETE", "", NULL},
+        {"POST", "/rotate", NULL},
+        {"POST", "/replay", "{\"from\":\"2026-01-01T00:00:00Z\"}"},
+        {"GET", "/deliveries", NULL},
+    };
+    static char large[70000];
+    char token[120];
+    (void)state;
+    memset(large, ' ', sizeof large - 1);
+    assert_int_equal(
+        ask("POST", "/v1/sessions", "{\"phone\":\"+27820000000\",\"password\":\"correct horse\"}"),
+        201);
+    member(answer(), "token", token, sizeof token);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        char path[120];
+        char odd[140];
+        const char *method = calls[i].method;
+        const char *body = calls[i].body;
+        snprintf(path, sizeof path, "%s%s", calls[i].tail == NULL ? "/v1/webhooks" : id,
+                 calls[i].tail == NULL ? "" : calls[i].tail);
+        snprintf(odd, sizeof odd, "%s?odd=1", path);
+        ask_as(method, path, NULL, body, NULL);
+        expect_code(401, "unauthenticated");
+        ask_as(method, path, token, body, NULL);
+        expect_code(403, "forbidden");
+        ask_as(method, odd, partner, body, NULL);
+        expect_code(400, "invalid_request");
+        if (body == NULL)
+            continue;
+        ask_as(method, path, partner, body, "text/plain");
+        expect_code(415, "unsupported_media_type");
+        ask_as(method, path, partner, "{", NULL);
+        expect_code(400, "malformed_json");
+        ask_as(method, path, partner, large, NULL);
+        expect_code(413, "body_too_large");
+    }
 }
 
 /* Signed, logged, once; by both secrets while one follows the other. */
@@ -454,8 +521,7 @@ static void test_order(void **state)
         assert_string_equal(heard[i].id, first);
     }
     receiver_mode(&receiver, "200");
-    hurry();
-    await(events_taken, 12);
+    await(events_taken_hurried, 12);
     assert_in_order();
     await_quiet();
     delete_hook(&hook);
@@ -504,6 +570,14 @@ static void test_answers(void **state)
     delete_hook(&gone);
 }
 
+/* There may be none right now. */
+static void kill_worker(int nth)
+{
+    pid_t pid = second_worker(&second, nth);
+    if (pid > 0)
+        kill(pid, SIGKILL);
+}
+
 /* Kill -9 of all there is: the worker that leads, the receiver; and a receiver down for a while. */
 static void test_kills(void **state)
 {
@@ -516,17 +590,16 @@ static void test_kills(void **state)
     for (int i = 0; i < 90; i++) {
         deposit(i % WALLETS);
         if (i % 15 == 5)
-            kill(second_worker(&second, 0), SIGKILL);
+            kill_worker(0);
         if (i == 30)
             receiver_kill(&receiver);
         if (i == 60)
             receiver_restart(&receiver);
         if (i == 75)
-            kill(second_worker(&second, 1), SIGKILL);
+            kill_worker(1);
     }
     receiver_mode(&receiver, "200");
-    hurry();
-    await(events_taken, 90);
+    await(events_taken_hurried, 90);
     assert_int_equal(events_taken(), deposits - first);
     assert_in_order();
     for (int i = 0; i < heard_count; i++)
@@ -603,9 +676,10 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_delivers), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_answers),  cmocka_unit_test(test_kills),
+        cmocka_unit_test(test_calls),    cmocka_unit_test(test_callers),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_delivers),
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_kills),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
