@@ -16,7 +16,7 @@ const char outbox_setup[] =
     "set statement_timeout = '8s';set lock_timeout = '5s';"
     "set tcp_keepalives_idle = 5;set tcp_keepalives_interval = 2;set tcp_keepalives_count = 3";
 
-static const struct pg_statement lead = {"outbox_lead", "select pg_try_advisory_lock(7309454)"};
+static const struct pg_statement lead = {"outbox_lead", "select pg_try_advisory_lock(7309470)"};
 
 /* Transactions of other roles can't be seen here, and don't post. Ours is among them: never null.
  */
