@@ -149,8 +149,8 @@ static bool list_has(const struct pg_statement *const *list, const char *name)
 
 static bool is_listed(const char *name)
 {
-    bool found = list_has(ledger_rows_statements, name) || list_has(seals_statements, name);
-    bool found = list_has(ledger_rows_statements, name) || list_has(outbox_statements, name);
+    bool found = list_has(ledger_rows_statements, name) || list_has(seals_statements, name) ||
+                 list_has(outbox_statements, name);
     for (size_t i = 0; pool_statements_lists[i] != NULL; i++)
         found = found || list_has(pool_statements_lists[i], name);
     return found;
