@@ -1,0 +1,36 @@
+/* The calendars of time zones: when a day, a week, a month begins and ends there. What a zone does
+ * is asked of the C library, which reads the system's tz database, once: at start, while there is
+ * one thread, because to ask it is to change TZ. From then on it's a lookup. Known are the years
+ * 2020 to 2050; outside, a zone's nearest known offset goes on. */
+#ifndef BASE_ZONE_H
+#define BASE_ZONE_H
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+enum zone_period { ZONE_DAY, ZONE_WEEK, ZONE_MONTH };
+
+#define ZONE_PERIODS 3
+#define ZONE_USUAL 1 /* Africa/Johannesburg */
+
+/* start <= moment < end, Unix microseconds. */
+struct zone_span {
+    int64_t start, end;
+};
+
+/* Before the first thread is made; more often does nothing. NULL, or the name of a zone that the
+ * system's tz database doesn't have. */
+const char *zone_open(void);
+
+/* A zone's number stands in the database and is never used for another. 0: none of that IANA name.
+ */
+int zone_find(struct slice name);
+const char *zone_name(int zone); /* NULL: there is none of that number */
+
+/* The day, the week (from Monday, ISO 8601) or the month in which a moment lies. A day begins with
+ * its first moment: where midnight is skipped, an hour later. Where clocks go back over midnight, a
+ * day that has begun doesn't end. A number that isn't known counts as UTC. */
+struct zone_span zone_span(int zone, enum zone_period period, int64_t moment);
+
+#endif
