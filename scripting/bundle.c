@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "scripting/fee_file.h"
 #include "scripting/fee_rule.h"
+#include "scripting/limit_file.h"
 #include "scripting/sandbox.h"
 
 /* Of one file, in the bundle's image. */
@@ -35,7 +36,18 @@ struct bundle {
     struct slice image;
     struct file files[BUNDLE_FILES_MAX];
     size_t file_count;
-    struct fee_rule *rules; /* one a file */
+    struct fee_rule *rules; /* one a *.fee.lua */
+    size_t rule_count;
+    struct limit_rule *limits; /* one a *.limit.lua */
+    size_t limit_count;
+    struct tiers *caps; /* by currency */
+    size_t caps_count;
+};
+
+/* The caps of a currency, of all its files together. */
+struct tiers {
+    currency currency;
+    struct limit_caps of[LIMIT_RULE_TIERS];
 };
 
 /* What a folder holds, on its way to an image. */
@@ -113,7 +125,7 @@ static enum interest interest_in(const char *name)
 {
     if (name[0] == '.' || !ends_with(name, ".lua") || ends_with(name, "_test.lua"))
         return FILE_IGNORED;
-    return ends_with(name, ".fee.lua") ? FILE_RULE : FILE_UNKNOWN;
+    return ends_with(name, ".fee.lua") || ends_with(name, ".limit.lua") ? FILE_RULE : FILE_UNKNOWN;
 }
 
 static void take_entry(struct folder *folder, const char *name)
@@ -125,7 +137,7 @@ static void take_entry(struct folder *folder, const char *name)
         return;
     if (interest == FILE_UNKNOWN)
         bundle_report_add(folder->report, name, 0, 0,
-                          "unknown kind of rule file: known is *.fee.lua");
+                          "unknown kind of rule file: known are *.fee.lua, *.limit.lua");
     else if (name[strspn(name, allowed)] != '\0')
         bundle_report_add(folder->report, "rules", 0, 0,
                           "a file name is made of letters, digits, '.', '_' and '-', not '%s'",
@@ -216,7 +228,8 @@ static void read_folder(struct folder *folder, const char *path)
         add_file(folder, folder->names[i]);
     closedir(listing);
     if (folder->count == 0)
-        bundle_report_add(folder->report, path, 0, 0, "holds no rule file (*.fee.lua)");
+        bundle_report_add(folder->report, path, 0, 0,
+                          "holds no rule file (*.fee.lua, *.limit.lua)");
     if (folder->image.length > BUNDLE_SIZE_MAX)
         bundle_report_add(folder->report, path, 0, 0, "holds over 4 MiB of rule files");
 }
@@ -244,16 +257,17 @@ static void unpack(struct bundle *bundle)
     }
 }
 
-static size_t id_length(const struct fee_rule *rule)
+/* "transfer.p2p@3" and "transfer.p2p@4" have one. */
+static bool same_id(const char *a, const char *b)
 {
-    return (size_t)(strchr(rule->name, '@') - rule->name);
+    size_t length = strcspn(a, "@");
+    return length == strcspn(b, "@") && memcmp(a, b, length) == 0;
 }
 
 static void check_pair(const struct fee_rule *a, const struct fee_rule *b,
                        struct bundle_report *report)
 {
-    bool same_id = id_length(a) == id_length(b) && memcmp(a->name, b->name, id_length(a)) == 0;
-    if (same_id)
+    if (same_id(a->name, b->name))
         bundle_report_add(report, b->file, 0, 0, "its id is taken by %s", a->file);
     else if (fee_rule_overlaps(a, b))
         bundle_report_add(report, b->file, 0, 0,
@@ -261,12 +275,67 @@ static void check_pair(const struct fee_rule *a, const struct fee_rule *b,
                           a->file);
 }
 
-static void compile_file(const struct file *file, struct fee_rule *rule,
+static void compile_file(struct bundle *bundle, const struct file *file,
                          struct bundle_report *report)
 {
     char name[BUNDLE_NAME_MAX];
     snprintf(name, sizeof name, "%.*s", (int)file->name.length, file->name.at);
-    fee_file_compile(name, file->source, rule, report);
+    if (ends_with(name, ".limit.lua"))
+        limit_file_compile(name, file->source, &bundle->limits[bundle->limit_count++], report);
+    else
+        fee_file_compile(name, file->source, &bundle->rules[bundle->rule_count++], report);
+}
+
+static void check_limits(const struct bundle *bundle, struct bundle_report *report)
+{
+    for (size_t i = 0; i < bundle->limit_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (same_id(bundle->limits[k].name, bundle->limits[i].name))
+                bundle_report_add(report, bundle->limits[i].file, 0, 0, "its id is taken by %s",
+                                  bundle->limits[k].file);
+}
+
+static struct tiers *tiers_of(struct bundle *bundle, currency which)
+{
+    for (size_t i = 0; i < bundle->caps_count; i++)
+        if (bundle->caps[i].currency == which)
+            return &bundle->caps[i];
+    struct tiers *tiers = &bundle->caps[bundle->caps_count++];
+    tiers->currency = which;
+    return tiers;
+}
+
+/* A tier's caps one after the other, in the order of the files' names. */
+static bool gather_tier(struct bundle *bundle, currency which, size_t tier,
+                        struct limit_caps *gathered)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < bundle->limit_count; i++)
+        most += bundle->limits[i].currency == which ? bundle->limits[i].counts[tier] : 0;
+    struct limit_cap *caps = arena_array(&bundle->arena, most, sizeof caps[0]);
+    gathered->at = caps;
+    for (size_t i = 0; caps != NULL && i < bundle->limit_count; i++) {
+        const struct limit_rule *rule = &bundle->limits[i];
+        for (size_t k = 0; rule->currency == which && k < rule->counts[tier]; k++) {
+            caps[gathered->count++] = rule->caps[tier][k];
+            gathered->rolling = gathered->rolling || rule->caps[tier][k].period == LIMIT_ROLLING;
+        }
+    }
+    return caps != NULL;
+}
+
+static bool gather_caps(struct bundle *bundle)
+{
+    bundle->caps = arena_array(&bundle->arena, bundle->limit_count, sizeof bundle->caps[0]);
+    if (bundle->caps == NULL)
+        return false;
+    for (size_t i = 0; i < bundle->limit_count; i++)
+        tiers_of(bundle, bundle->limits[i].currency);
+    for (size_t i = 0; i < bundle->caps_count; i++)
+        for (size_t tier = 0; tier < LIMIT_RULE_TIERS; tier++)
+            if (!gather_tier(bundle, bundle->caps[i].currency, tier, &bundle->caps[i].of[tier]))
+                return false;
+    return true;
 }
 
 static void compile(struct bundle *bundle, struct bundle_report *report)
@@ -277,11 +346,29 @@ static void compile(struct bundle *bundle, struct bundle_report *report)
             bundle_report_add(report, "rules", 0, 0, "to check them all takes too long");
             return;
         }
-        compile_file(&bundle->files[i], &bundle->rules[i], report);
+        compile_file(bundle, &bundle->files[i], report);
     }
-    for (size_t i = 0; i < bundle->file_count && report->count == 0; i++)
+    if (report->count > 0)
+        return;
+    for (size_t i = 0; i < bundle->rule_count; i++)
         for (size_t k = 0; k < i; k++)
             check_pair(&bundle->rules[k], &bundle->rules[i], report);
+    check_limits(bundle, report);
+    if (!gather_caps(bundle))
+        bundle_report_add(report, "rules", 0, 0, "out of memory");
+}
+
+/* How many files are limits. */
+static size_t count_limits(const struct bundle *bundle)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bundle->file_count; i++) {
+        char name[BUNDLE_NAME_MAX];
+        snprintf(name, sizeof name, "%.*s", (int)bundle->files[i].name.length,
+                 bundle->files[i].name.at);
+        count += ends_with(name, ".limit.lua");
+    }
+    return count;
 }
 
 struct bundle *bundle_from_image(struct slice image, struct bundle_report *report)
@@ -298,7 +385,8 @@ struct bundle *bundle_from_image(struct slice image, struct bundle_report *repor
     crypto_sha256(bundle->image, bundle->hash);
     unpack(bundle);
     bundle->rules = arena_array(&bundle->arena, bundle->file_count, sizeof bundle->rules[0]);
-    if (bundle->image.at == NULL || bundle->rules == NULL)
+    bundle->limits = arena_array(&bundle->arena, count_limits(bundle), sizeof bundle->limits[0]);
+    if (bundle->image.at == NULL || bundle->rules == NULL || bundle->limits == NULL)
         bundle_report_add(report, "rules", 0, 0, "out of memory");
     else
         compile(bundle, report);
@@ -351,7 +439,30 @@ const uint8_t *bundle_hash(const struct bundle *bundle)
 
 size_t bundle_rule_count(const struct bundle *bundle)
 {
-    return bundle->file_count;
+    return bundle->rule_count;
+}
+
+size_t bundle_limit_count(const struct bundle *bundle)
+{
+    return bundle->limit_count;
+}
+
+bool bundle_has_rolling(const struct bundle *bundle)
+{
+    for (size_t i = 0; i < bundle->caps_count * LIMIT_RULE_TIERS; i++)
+        if (bundle->caps[i / LIMIT_RULE_TIERS].of[i % LIMIT_RULE_TIERS].rolling)
+            return true;
+    return false;
+}
+
+const struct limit_caps *bundle_caps(const struct bundle *bundle, int tier, currency which)
+{
+    static const struct limit_caps none = {NULL, 0, false};
+    assert(tier >= 0 && tier < LIMIT_RULE_TIERS);
+    for (size_t i = 0; i < bundle->caps_count; i++)
+        if (bundle->caps[i].currency == which)
+            return &bundle->caps[i].of[tier];
+    return &none;
 }
 
 struct slice bundle_image(const struct bundle *bundle)

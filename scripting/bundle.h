@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/currency.h"
 #include "base/slice.h"
 
 #define BUNDLE_FILES_MAX 500
@@ -42,9 +43,9 @@ void bundle_report_write(const struct bundle_report *report, struct bytes *out);
 
 struct bundle;
 
-/* All *.fee.lua of `directory` (its *_test.lua, *.md and hidden files are passed over). Only
- * regular files of UTF-8, no links. NULL: the report says why; nothing else has changed. The
- * reference is the caller's. */
+/* All *.fee.lua and *.limit.lua of `directory` (its *_test.lua, *.md and hidden files are passed
+ * over). Only regular files of UTF-8, no links. NULL: the report says why; nothing else has
+ * changed. The reference is the caller's. */
 struct bundle *bundle_load(const char *directory, struct bundle_report *report);
 
 /* The same bundle again, from another's image: the files' names and contents as they are hashed. An
@@ -56,7 +57,14 @@ void bundle_retain(struct bundle *bundle);
 void bundle_release(struct bundle *bundle); /* NULL is fine */
 
 const uint8_t *bundle_hash(const struct bundle *bundle); /* 32 bytes */
-size_t bundle_rule_count(const struct bundle *bundle);
+size_t bundle_rule_count(const struct bundle *bundle);   /* fees */
+size_t bundle_limit_count(const struct bundle *bundle);
+
+/* What a wallet of that tier and currency may send and hold; no caps where no file says anything.
+ * Lives as long as the bundle. */
+struct limit_caps;
+bool bundle_has_rolling(const struct bundle *bundle); /* any rolling window, of whomever */
+const struct limit_caps *bundle_caps(const struct bundle *bundle, int tier, currency which);
 
 /* The files as JSON, {"name": "content", ...}, to be stored: what priced a transaction can be read
  * years later. */

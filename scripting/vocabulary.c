@@ -4,6 +4,7 @@
 #include <lua.h>
 
 #define LAST_FEE "moolah.fee"
+#define LAST_LIMIT "moolah.limit"
 #define DECIMAL_MAX \
     40 /* characters: 64 bits, their point, and zeros that somebody likes in front */
 
@@ -72,14 +73,25 @@ static int make_rate(lua_State *lua)
     return 1;
 }
 
-static int make_fee(lua_State *lua)
+/* What a file returns must be what it made last. */
+static int keep_table(lua_State *lua, const char *word, const char *place)
 {
     if (lua_type(lua, 1) != LUA_TTABLE)
-        return luaL_error(lua, "fee wants a table: fee { id = ..., ... }");
+        return luaL_error(lua, "%s wants a table: %s { id = ..., ... }", word, word);
     lua_settop(lua, 1);
     lua_pushvalue(lua, 1);
-    lua_setfield(lua, LUA_REGISTRYINDEX, LAST_FEE);
+    lua_setfield(lua, LUA_REGISTRYINDEX, place);
     return 1;
+}
+
+static int make_fee(lua_State *lua)
+{
+    return keep_table(lua, "fee", LAST_FEE);
+}
+
+static int make_limit(lua_State *lua)
+{
+    return keep_table(lua, "limit", LAST_LIMIT);
 }
 
 /* An unknown global: a currency, or a mistake. */
@@ -105,6 +117,8 @@ void vocabulary_open(struct lua_State *lua)
     lua_pushglobaltable(lua);
     lua_pushcfunction(lua, make_fee);
     lua_setfield(lua, -2, "fee");
+    lua_pushcfunction(lua, make_limit);
+    lua_setfield(lua, -2, "limit");
     lua_pushcfunction(lua, make_rate);
     lua_setfield(lua, -2, "pct");
     lua_createtable(lua, 0, 2);
@@ -116,11 +130,21 @@ void vocabulary_open(struct lua_State *lua)
     lua_pop(lua, 1);
 }
 
-bool vocabulary_is_fee(struct lua_State *lua, int at)
+static bool is_kept(lua_State *lua, int at, const char *place)
 {
     at = lua_absindex(lua, at);
-    lua_getfield(lua, LUA_REGISTRYINDEX, LAST_FEE);
+    lua_getfield(lua, LUA_REGISTRYINDEX, place);
     bool is = lua_type(lua, at) == LUA_TTABLE && lua_rawequal(lua, at, -1) == 1;
     lua_pop(lua, 1);
     return is;
+}
+
+bool vocabulary_is_fee(struct lua_State *lua, int at)
+{
+    return is_kept(lua, at, LAST_FEE);
+}
+
+bool vocabulary_is_limit(struct lua_State *lua, int at)
+{
+    return is_kept(lua, at, LAST_LIMIT);
 }

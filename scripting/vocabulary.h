@@ -1,6 +1,6 @@
-/* The words of rule files: `fee { ... }`, amounts (`ZAR "100.00"`) and rates (`pct "0.90"`). They
- * become integers at load; digits are checked against the currency. Each is a small table:
- * {amount=, code=} or {ppm=}. */
+/* The words of rule files: `fee { ... }`, `limit { ... }`, amounts (`ZAR "100.00"`) and rates (`pct
+ * "0.90"`). They become integers at load; digits are checked against the currency. Each is a small
+ * table: {amount=, code=} or {ppm=}. */
 #ifndef SCRIPTING_VOCABULARY_H
 #define SCRIPTING_VOCABULARY_H
 
@@ -19,7 +19,8 @@ void vocabulary_open(struct lua_State *lua);
  * negative. False: it's none, or too large. */
 bool vocabulary_decimal(struct slice text, int digits, int64_t *out);
 
-/* Push true when the value at `at` is what the last `fee { }` made. */
+/* Is the value at `at` what the last `fee { }`, the last `limit { }` made? */
 bool vocabulary_is_fee(struct lua_State *lua, int at);
+bool vocabulary_is_limit(struct lua_State *lua, int at);
 
 #endif

@@ -55,7 +55,7 @@ static void print_check_json(const struct bundle *bundle, const struct bundle_re
     if (bundle != NULL) {
         format_hash(bundle, hash);
         json_write_key(json, "rules");
-        json_write_int(json, (int64_t)bundle_rule_count(bundle));
+        json_write_int(json, (int64_t)(bundle_rule_count(bundle) + bundle_limit_count(bundle)));
         json_write_key(json, "bundle");
         json_write_text(json, hash);
     }
@@ -93,7 +93,8 @@ static int check(const struct cli *cli)
     if (cli->json)
         print_check_json(bundle, &(struct bundle_report){.count = 0});
     else
-        printf("%zu rules are good: %s\n", bundle_rule_count(bundle), hash);
+        printf("%zu rules are good: %s\n", bundle_rule_count(bundle) + bundle_limit_count(bundle),
+               hash);
     bundle_release(bundle);
     return 0;
 }

@@ -174,9 +174,9 @@ static void test_what_is_no_rule_file(void **state)
     static const struct {
         const char *name, *text, *file, *message;
     } cases[] = {
-        {"a.lua", "", "a.lua", "unknown kind of rule file: known is *.fee.lua"},
-        {"a.limit.lua", "", "a.limit.lua", "unknown kind of rule file: known is *.fee.lua"},
-        {"fee.lua", "", "fee.lua", "unknown kind of rule file: known is *.fee.lua"},
+        {"a.lua", "", "a.lua", "unknown kind of rule file: known are *.fee.lua, *.limit.lua"},
+        {"a.limit.lua", "", "a.limit.lua", "the file must end in: return limit { ... }"},
+        {"fee.lua", "", "fee.lua", "unknown kind of rule file: known are *.fee.lua, *.limit.lua"},
         {"a b.fee.lua", "", "rules",
          "a file name is made of letters, digits, '.', '_' and '-', not 'a b.fee.lua'"},
         {"a\n\033[1m\xff.fee.lua", "", "rules",
@@ -194,7 +194,7 @@ static void test_what_is_no_rule_file(void **state)
         {"a.fee.lua", "error '\\27[2J\\255 caf\xc3\xa9\\n'", "a.fee.lua", "?[2J? caf\xc3\xa9?"},
     };
 
-    expect(folder.path, "holds no rule file (*.fee.lua)");
+    expect(folder.path, "holds no rule file (*.fee.lua, *.limit.lua)");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         folder_put(&folder, cases[i].name, cases[i].text);
         expect(cases[i].file, cases[i].message);
