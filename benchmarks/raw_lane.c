@@ -208,8 +208,9 @@ static bool on_rows(void *owner, const struct pg_statement *statement, struct pg
     size_t used = 0;
     if (lane->state != READING)
         return false;
-    if (statement == &ledger_rows_lock_accounts)
-        lane->book.count = ledger_rows_take_accounts(rows, lane->book.accounts);
+    if (statement == &ledger_rows_lock_accounts &&
+        !ledger_rows_take_accounts(rows, &lane->arena, lane->book.accounts, &lane->book.count))
+        pg_connection_drop(lane->connection, "out of memory");
     if (statement != &ledger_rows_read_keys)
         return false;
     if (ledger_rows_take_keys(rows, &lane->arena, &used) == NULL || used > 0)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/offload.h"
+#include "base/zone.h"
 #include "config.h"
 #include "net/tls.h"
 #include "ops/notify.h"
@@ -272,6 +273,13 @@ static int start(const char *config_path, bool check, char **argv)
 {
     static struct startup startup;
     startup.config_path = config_path;
+    const char *missing = zone_open();
+    if (missing != NULL) {
+        char line[160];
+        snprintf(line, sizeof line, "the system's time zones lack %s: install tzdata", missing);
+        complain_aloud(line);
+        return 1;
+    }
     if (!crypto_start() || !tls_start()) {
         complain_aloud("no source of random numbers");
         return 1;

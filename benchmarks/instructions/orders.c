@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/zone.h"
 #include "benchmarks/instructions/pieces.h"
 #include "scripting/bundle.h"
 
@@ -85,7 +86,7 @@ bool orders_make(struct orders *orders)
         fill(orders, i);
     orders->terms = (struct batch_terms){
         .bundle = bundle_load(MOOLAH_SOURCE_DIR "/rules", &report), .stripe = STRIPE, .now = NOW};
-    return orders->terms.bundle != NULL && make_accounts(orders);
+    return zone_open() == NULL && orders->terms.bundle != NULL && make_accounts(orders);
 }
 
 bool orders_decide(const struct orders *orders, struct batch *batch)

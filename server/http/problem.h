@@ -70,7 +70,9 @@
       "Send at most `available` less the fee, or wait for money to come in. A new try "            \
       "needs a new key.")                                                                          \
     X(LIMIT_EXCEEDED, limit_exceeded, 422, "A limit would be exceeded",                            \
-      "Stay within `limit`. A new try needs a new key.")                                           \
+      "Stay within `limit`: `which` names it, `remaining` is left of it until `resets_at`. A new " \
+      "try "                                                                                       \
+      "needs a new key.")                                                                          \
     X(WALLET_FROZEN, wallet_frozen, 422, "The wallet is frozen",                                   \
       "Use another wallet, or ask the operator why it is frozen.")                                 \
     X(WALLET_CLOSED, wallet_closed, 422, "The wallet is closed", "Use another wallet.")            \
@@ -130,7 +132,7 @@ struct problem_field {
 };
 
 #define PROBLEM_FIELDS_MAX 8
-#define PROBLEM_EXTRAS_MAX 4
+#define PROBLEM_EXTRAS_MAX 6
 
 /* A member beside the standard ones that helps the caller: available, limit, used, resets_at. */
 struct problem_extra {

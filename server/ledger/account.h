@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/currency.h"
+#include "base/slice.h"
 #include "base/uuid.h"
 
 /* The numbers stand in the database: never reuse one. */
@@ -24,18 +25,26 @@ enum account_status {
     ACCOUNT_CLOSED = 3  /* neither */
 };
 
+struct limit_counters;
+struct limit_window;
+
 struct account {
     struct uuid id;
     enum account_kind kind;
     enum account_status status;
     int tier; /* the owner's KYC tier, 0..3 */
     currency currency;
-    struct uuid owner; /* nil for system accounts */
-    int64_t posted;    /* sum of its postings */
-    int64_t held;      /* sum of its open holds, >= 0 */
-    int64_t floor;     /* posted - held never goes below it */
-    int64_t version;   /* counts its postings */
-    bool floor_moved;  /* since it was read: to be written, too */
+    struct uuid owner;   /* nil for system accounts */
+    int64_t posted;      /* sum of its postings */
+    int64_t held;        /* sum of its open holds, >= 0 */
+    int64_t floor;       /* posted - held never goes below it */
+    int64_t version;     /* counts its postings */
+    bool floor_moved;    /* since it was read: to be written, too */
+    int zone;            /* base/zone.h */
+    struct slice packed; /* counters as they were read, or are to be written; {NULL,0}: none */
+    struct limit_counters *counters; /* the same to count with; NULL: nobody has asked for them */
+    struct limit_window *window;     /* what it sent in the last day; NULL: nobody has asked */
+    bool counted;                    /* since it was read: counters are to be written */
 };
 
 #define ACCOUNT_STRIPES_MAX 4096

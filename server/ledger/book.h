@@ -16,6 +16,7 @@ struct subject {
     int64_t refunded; /* of a transaction: by refunds and reversal before */
     int64_t fee_refunded;
     bool reversed;
+    struct uuid hold_id; /* of a capture: its hold; else nil */
 };
 
 struct book {

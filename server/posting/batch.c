@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "posting/batch_changes.h"
 #include "posting/order.h"
+#include "scripting/bundle.h"
 
 struct batch *batch_new(struct posting_order *const *orders, size_t count)
 {
@@ -43,6 +44,8 @@ void batch_reset(struct batch *batch)
     batch->asked_count = 0;
     batch->verdicts = NULL;
     batch->book = (struct book){0};
+    batch->windows = NULL;
+    batch->window_count = 0;
     batch->remembered = NULL;
     batch->remembered_count = 0;
     batch->writing = (struct ledger_rows_writing){0};
@@ -134,6 +137,33 @@ bool batch_prepare(struct batch *batch, unsigned stripe)
     batch->book.accounts =
         arena_array(&batch->arena, batch->id_count, sizeof batch->book.accounts[0]);
     return batch->book.accounts != NULL;
+}
+
+static bool has_window(const struct batch *batch, const struct account *account)
+{
+    for (size_t i = 0; i < batch->window_count; i++)
+        if (batch->windows[i] == account)
+            return true;
+    return false;
+}
+
+bool batch_find_windows(struct batch *batch, const struct bundle *bundle)
+{
+    if (bundle == NULL || !bundle_has_rolling(bundle))
+        return true;
+    batch->windows = arena_array(&batch->arena, batch->count, sizeof batch->windows[0]);
+    if (batch->windows == NULL)
+        return false;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct posting_order *order = batch->orders[i];
+        if (limit_class_of(order->kind) == LIMIT_NONE)
+            continue;
+        struct account *payer = book_find(&batch->book, &order->from);
+        if (payer != NULL && payer->kind == ACCOUNT_WALLET &&
+            bundle_caps(bundle, payer->tier, payer->currency)->rolling && !has_window(batch, payer))
+            batch->windows[batch->window_count++] = payer;
+    }
+    return true;
 }
 
 static bool same_request(const struct ledger_key *key, const struct posting_order *order)
@@ -257,6 +287,19 @@ static bool collect_finished(struct batch *batch)
     return true;
 }
 
+/* Counters that stayed as they are aren't written: null keeps them. */
+static bool pack_counters(struct batch *batch, struct account *account)
+{
+    account->packed = (struct slice){NULL, 0};
+    if (!account->counted)
+        return true;
+    uint8_t *packed = arena_alloc(&batch->arena, LIMIT_PACKED_MAX);
+    if (packed == NULL)
+        return false;
+    account->packed = (struct slice){(const char *)packed, limit_pack(account->counters, packed)};
+    return true;
+}
+
 /* Only what changed is written. */
 static bool collect_writing(struct batch *batch, const struct batch_terms *terms,
                             const int64_t *versions, const struct order_ink *ink)
@@ -273,7 +316,9 @@ static bool collect_writing(struct batch *batch, const struct batch_terms *terms
         if (batch->book.accounts[i].version == versions[i])
             continue;
         floors = floors || batch->book.accounts[i].floor_moved;
-        changed[accounts++] = batch->book.accounts[i];
+        changed[accounts] = batch->book.accounts[i];
+        if (!pack_counters(batch, &changed[accounts++]))
+            return false;
     }
     for (size_t i = 0; i < batch->asked_count; i++)
         if (batch->asked[i].status != 0) /* decided here, and to be remembered */
@@ -298,9 +343,22 @@ static bool collect_writing(struct batch *batch, const struct batch_terms *terms
     return collect_finished(batch);
 }
 
-bool batch_decide(struct batch *batch, const struct batch_terms *terms)
+/* No server's clock takes a wallet back to a day that is over: what it sends is booked in the day
+ * that its counters are about. */
+static int64_t settle_moment(const struct batch *batch, int64_t now)
+{
+    for (size_t i = 0; i < batch->book.count; i++) {
+        int64_t day = limit_packed_day(batch->book.accounts[i].packed);
+        now = day > now ? day : now;
+    }
+    return now;
+}
+
+bool batch_decide(struct batch *batch, const struct batch_terms *asked)
 {
     struct order_ink ink = {0};
+    struct batch_terms settled = *asked;
+    const struct batch_terms *terms = &settled;
     struct arena *arena = &batch->arena;
     const struct ledger_key **found = arena_array(arena, batch->asked_count, sizeof(void *));
     int64_t *versions = arena_array(arena, batch->book.count, sizeof versions[0]);
@@ -308,6 +366,7 @@ bool batch_decide(struct batch *batch, const struct batch_terms *terms)
         return false;
     for (size_t i = 0; i < batch->book.count; i++)
         versions[i] = batch->book.accounts[i].version;
+    settled.now = settle_moment(batch, asked->now);
     replay_remembered(batch, found);
     return decide_orders(batch, terms, found, &ink) &&
            collect_writing(batch, terms, versions, &ink);

@@ -40,6 +40,9 @@ struct batch {
     size_t asked_count;
     struct batch_verdict *verdicts; /* one per order */
 
+    struct account **windows; /* payers whose last day has to be known */
+    size_t window_count;
+
     struct book book;              /* the locked accounts, and the subjects */
     struct ledger_key *remembered; /* keys that are used already, sorted */
     size_t remembered_count;
@@ -66,6 +69,10 @@ void batch_reset(struct batch *batch);
 
 /* Work out which accounts to lock and which keys to look for. False: out of memory. */
 bool batch_prepare(struct batch *batch, unsigned stripe);
+
+/* Once the accounts are locked: whose last day has to be known, because a rolling limit of `bundle`
+ * (or NULL) holds for them? False: out of memory. */
+bool batch_find_windows(struct batch *batch, const struct bundle *bundle);
 
 /* Decide every order, in order of arrival. Changes the book; fills verdicts and writing. False: out
  * of memory: the batch must not be written. */

@@ -9,7 +9,9 @@
 #include "base/memory.h"
 #include "base/metrics.h"
 #include "posting/batch_changes.h"
+#include "scripting/bundle.h"
 #include "store/hold_rows.h"
+#include "store/limit_rows.h"
 #include "store/pg_connection.h"
 #include "store/pg_rows.h"
 #include "store/presence.h"
@@ -19,8 +21,9 @@ struct lane {
     struct lane_settings settings;
     struct lane_owner owner;
     enum lane_state state;
-    struct batch *batch; /* in flight, or NULL */
-    char sqlstate[6];    /* of the error that failed it */
+    struct batch *batch;   /* in flight, or NULL */
+    struct bundle *bundle; /* that decides it; NULL until its accounts are locked, or without one */
+    char sqlstate[6];      /* of the error that failed it */
     char setup[PRESENCE_SETUP_MAX];
     bool unpartitioned;  /* it failed because its month has no partitions */
     int syncs;           /* on their way: each flight has one, the state is about the last */
@@ -86,6 +89,8 @@ static void end_batch(struct lane *lane, enum lane_end end)
     struct batch *batch = lane->batch;
     assert(batch != NULL);
     lane->batch = NULL;
+    bundle_release(lane->bundle);
+    lane->bundle = NULL;
     lane->owner.ended(lane->owner.owner, lane, batch, end, lane->sqlstate);
 }
 
@@ -114,7 +119,7 @@ static void decide(struct lane *lane)
 {
     struct batch *batch = lane->batch;
     const struct batch_terms terms = {
-        .bundle = lane->owner.bundle(lane->owner.owner),
+        .bundle = lane->bundle,
         .stripe = lane->settings.stripe,
         .now = clock_now(),
         .monotonic = clock_monotonic(),
@@ -131,6 +136,33 @@ static void decide(struct lane *lane)
     left(lane, ledger_rows_roll_back(lane->connection, &batch->arena));
 }
 
+/* All that each batch needs is read. The bundle that says what else has to be known is the one that
+ * decides. */
+static void ask_windows(struct lane *lane)
+{
+    struct batch *batch = lane->batch;
+    lane->bundle = lane->owner.bundle(lane->owner.owner);
+    if (lane->bundle != NULL)
+        bundle_retain(lane->bundle);
+    if (!batch_find_windows(batch, lane->bundle))
+        pg_connection_drop(lane->connection, "out of memory");
+    else if (batch->window_count == 0)
+        decide(lane);
+    else
+        left(lane, limit_rows_ask(lane->connection, &batch->arena,
+                                  (const struct account *const *)batch->windows,
+                                  batch->window_count, clock_now()));
+}
+
+static void take_windows(struct lane *lane, const struct pg_rows *rows)
+{
+    struct batch *batch = lane->batch;
+    if (limit_rows_take(rows, &batch->arena, batch->windows, batch->window_count, batch->count))
+        decide(lane);
+    else
+        pg_connection_drop(lane->connection, "out of memory");
+}
+
 static void take_keys(struct lane *lane, const struct pg_rows *rows)
 {
     struct batch *batch = lane->batch;
@@ -138,7 +170,7 @@ static void take_keys(struct lane *lane, const struct pg_rows *rows)
     if (batch->remembered == NULL)
         pg_connection_drop(lane->connection, "out of memory");
     else if (ledger_rows_derived(batch->remembered, batch->remembered_count) == 0)
-        decide(lane);
+        ask_windows(lane);
     else
         left(lane, ledger_rows_ask_posted(lane->connection, &batch->arena, batch->remembered,
                                           batch->remembered_count));
@@ -158,7 +190,9 @@ static bool rows(void *owner, const struct pg_statement *statement, struct pg_ro
     if (lane->state != LANE_READING)
         return false;
     if (statement == &ledger_rows_lock_accounts) {
-        batch->book.count = ledger_rows_take_accounts(rows, batch->book.accounts);
+        if (!ledger_rows_take_accounts(rows, &batch->arena, batch->book.accounts,
+                                       &batch->book.count))
+            pg_connection_drop(lane->connection, "out of memory");
         assert(batch->book.count <= batch->id_count);
     }
     if (statement == &hold_rows_read_subjects && !take_subjects(lane, rows))
@@ -168,10 +202,12 @@ static bool rows(void *owner, const struct pg_statement *statement, struct pg_ro
     if (statement == &ledger_rows_read_posted) {
         if (ledger_rows_take_posted(rows, &batch->arena, batch->remembered,
                                     batch->remembered_count))
-            decide(lane);
+            ask_windows(lane);
         else
             pg_connection_drop(lane->connection, "out of memory");
     }
+    if (statement == &limit_rows_read_moves)
+        take_windows(lane, rows);
     return false;
 }
 
@@ -303,6 +339,7 @@ void lane_free(struct lane *lane)
     pg_connection_free(lane->connection);
     if (lane->batch != NULL)
         batch_free(lane->batch);
+    bundle_release(lane->bundle);
     memory_free(lane);
 }
 

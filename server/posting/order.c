@@ -148,7 +148,7 @@ static bool act(struct decision *d, struct order_ink *ink, struct uuid *id)
     const struct order_kind *kind = kind_of(order);
     struct posting *postings = ink->postings + ink->posting_count;
     assert(d->transfer.from != NULL); /* else it was refused */
-    if (!kind->price(d, ink->arena))
+    if (!kind->price(d, ink->arena) || !order_limit_prepare(d, ink))
         return false;
 
     *id = uuid_new(d->terms->now);
@@ -174,6 +174,7 @@ static bool act(struct decision *d, struct order_ink *ink, struct uuid *id)
         .trace_id = order->trace_id,
     };
     ink->posting_count += (size_t)count;
+    order_limit_count(d, ink, id);
     write_beside(d, ink, t);
     return true;
 }
@@ -198,6 +199,7 @@ static bool answer(const struct decision *d, const struct uuid *id, struct order
         .amount = d->transfer.amount,
         .charged = d->transfer.fee,
         .remaining = d->remaining,
+        .breach = d->breach,
         .hold = hold_told(d),
         .fee = d->priced ? &d->fee : NULL,
         .bundle = d->priced ? d->bundle : NULL,
@@ -253,6 +255,12 @@ bool order_decide(const struct posting_order *order, const struct batch_terms *t
     }
     if (d.early) {
         ink->outcome = POSTING_EXPIRED;
+        return true;
+    }
+    if (d.refusal == REFUSAL_NONE && !order_limit_check(&d, ink))
+        return false;
+    if (d.unsound) {
+        ink->outcome = POSTING_POISONED;
         return true;
     }
     ink->outcome = POSTING_ANSWERED;

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "ledger/book.h"
+#include "ledger/limit.h"
 #include "posting/posting.h"
 #include "store/ledger_rows.h"
 
@@ -43,6 +44,8 @@ struct order_ink {
     size_t hold_count;
     struct ledger_link *links;
     size_t link_count;
+    int zone; /* of the calendar: mostly a batch's payers live in one */
+    struct limit_calendar calendar;
     enum posting_outcome outcome; /* of the order decided last */
     struct slice body;            /* and its answer, or why its rule failed */
 };

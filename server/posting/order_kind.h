@@ -6,6 +6,7 @@
 #define POSTING_ORDER_KIND_H
 
 #include "ledger/book.h"
+#include "ledger/limit.h"
 #include "ledger/refund.h"
 #include "posting/batch.h"
 #include "posting/posting.h"
@@ -22,10 +23,13 @@ struct decision {
     struct slice pricing; /* JSON: what is stored with the transaction */
     struct slice priced_facts;
     const uint8_t *bundle;
-    int64_t remaining; /* what could still have been asked for */
-    bool priced;       /* a rule was asked */
-    bool failed;       /* and had no answer */
-    bool early;        /* not yet: nothing is remembered */
+    int64_t remaining;          /* what could still have been asked for */
+    bool priced;                /* a rule was asked */
+    bool failed;                /* and had no answer */
+    bool early;                 /* not yet: nothing is remembered */
+    bool unsound;               /* an account's counters can't be: nothing moves */
+    struct account *counted;    /* whose counters it changes; NULL: nobody's */
+    struct limit_breach breach; /* of LIMIT_EXCEEDED */
     enum refusal refusal;
     struct fee_decision fee; /* last: a kilobyte of which only its head is emptied */
 };
@@ -49,6 +53,13 @@ extern const struct order_kind order_hold_place, order_hold_capture, order_hold_
     order_hold_expiry;
 /* order_refund.c */
 extern const struct order_kind order_refund_refund, order_refund_reversal;
+
+/* order_limit.c: what the caps say. Then, once nothing speaks against it: get the counters ready
+ * that it will change, and change them once it has its id. False: out of memory. */
+struct order_ink;
+bool order_limit_check(struct decision *d, struct order_ink *ink);
+bool order_limit_prepare(struct decision *d, struct order_ink *ink);
+void order_limit_count(struct decision *d, struct order_ink *ink, const struct uuid *id);
 
 /* What it costs, by the rules for `kind`: d->transfer.fee, or a refusal, or d->failed. A rule that
  * fails refuses the movement: it never makes it free. */

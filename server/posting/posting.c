@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "base/zone.h"
 #include "posting/batch.h"
 #include "posting/batch_changes.h"
 #include "posting/lane.h"
@@ -472,6 +473,8 @@ static bool make_lanes(struct posting_queue *queue)
 struct posting_queue *posting_new(struct ev_loop *loop, const struct posting_settings *settings)
 {
     struct posting_queue *queue = memory_alloc(sizeof *queue);
+    const char *missing = zone_open(); /* the server did it before its first thread */
+    assert(missing == NULL);
     assert(settings->batch_max >= 1 && settings->queue_max >= settings->batch_max);
     if (queue == NULL)
         return NULL;

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "ledger/account.h"
 #include "ledger/hold.h"
+#include "ledger/limit.h"
 #include "ledger/money.h"
 #include "ledger/refusal.h"
 #include "ledger/transaction.h"
@@ -31,11 +32,12 @@ struct posting_decision {
     enum refusal refusal; /* NONE: it's posted */
     const char *reason;   /* a rule's words for RULE_DENIED, else NULL */
     struct uuid transaction;
-    int64_t created_at;        /* Unix us */
-    struct money amount;       /* what was asked, or worked out when it was "all of it" */
-    int64_t charged;           /* the fee; of a refund or reversal: what the fees gave back */
-    int64_t remaining;         /* for REFUND_EXCEEDS_ORIGINAL, CAPTURE_EXCEEDS_HOLD */
-    const struct hold *hold;   /* of a hold and what finishes it; NULL: none */
+    int64_t created_at;         /* Unix us */
+    struct money amount;        /* what was asked, or worked out when it was "all of it" */
+    int64_t charged;            /* the fee; of a refund or reversal: what the fees gave back */
+    int64_t remaining;          /* for REFUND_EXCEEDS_ORIGINAL, CAPTURE_EXCEEDS_HOLD */
+    struct limit_breach breach; /* for LIMIT_EXCEEDED; no cap: another bound than a limit's */
+    const struct hold *hold;    /* of a hold and what finishes it; NULL: none */
     struct account from_after; /* as after this transaction; for INSUFFICIENT_FUNDS as it stands; id
                                   nil: no such account */
     struct account to_after;

@@ -11,11 +11,12 @@
 #include "store/pg_rows.h"
 #include "store/pg_table.h"
 
-/* 8 and 9: refunds and reversals (ledger/transaction.h). */
+/* 8 and 9: refunds and reversals; 5 and 10: captures (ledger/transaction.h). */
 const struct pg_statement hold_rows_read_subjects = {
     "read_subjects",
     "select asked.id, h.from_account, h.to_account, h.currency, h.amount, h.fee, h.bundle, "
-    "h.pricing, h.expires_at, h.status, h.captured, h.finished_by, b.amount, b.fee, b.reversed "
+    "h.pricing, h.expires_at, h.status, h.captured, h.finished_by, b.amount, b.fee, b.reversed, "
+    "(select original from links where transaction_id = asked.id and kind in (5, 10)) "
     "from unnest($1::uuid[]) as asked(id) left join holds h on h.id = asked.id "
     "cross join lateral (select coalesce(sum(amount), 0)::bigint as amount, "
     "coalesce(sum(fee), 0)::bigint as fee, coalesce(bool_or(kind = 9), false) as reversed "
@@ -100,6 +101,8 @@ bool hold_rows_take_subjects(const struct pg_rows *rows, struct arena *arena,
             .fee_refunded = pg_rows_int(rows, row, 13),
             .reversed = pg_rows_bool(rows, row, 14),
         };
+        if (!pg_rows_is_null(rows, row, 15))
+            subject->hold_id = pg_rows_uuid(rows, row, 15);
         if (!take_hold(rows, row, arena, &subject->hold))
             return false;
     }

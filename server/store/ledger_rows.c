@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "store/hold_rows.h"
+#include "store/limit_rows.h"
 #include "store/pg_array.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
@@ -35,8 +36,9 @@ static const struct pg_statement mark_batch = {
     "mark_batch", "select pg_logical_emit_message(true, 'moolah', 'replay')"};
 
 const struct pg_statement ledger_rows_lock_accounts = {
-    "lock_accounts", "select id, kind, status, tier, currency, owner, posted, held, floor, version "
-                     "from accounts where id = any($1::uuid[]) order by id for no key update"};
+    "lock_accounts",
+    "select id, kind, status, tier, currency, owner, posted, held, floor, version, "
+    "zone, counters from accounts where id = any($1::uuid[]) order by id for no key update"};
 
 const struct pg_statement ledger_rows_read_keys = {
     "read_keys",
@@ -53,16 +55,19 @@ const struct pg_statement ledger_rows_read_posted = {
 
 const struct pg_statement ledger_rows_update_accounts = {
     "update_accounts",
-    "update accounts a set posted = u.posted, held = u.held, version = u.version "
+    "update accounts a set posted = u.posted, held = u.held, version = u.version, "
+    "counters = coalesce(u.counters, a.counters) "
     "from (select unnest($1::uuid[]) as id, unnest($2::bigint[]) as posted, "
-    "unnest($3::bigint[]) as held, unnest($4::bigint[]) as version) u where a.id = u.id"};
+    "unnest($3::bigint[]) as held, unnest($4::bigint[]) as version, "
+    "unnest($5::bytea[]) as counters) u where a.id = u.id"};
 
 /* After a reversal below the floor, and until that is made good. */
 static const struct pg_statement update_floors = {
     "update_floors",
-    "update accounts a set posted = u.posted, held = u.held, version = u.version, floor = u.floor "
-    "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) "
-    "as u(id, posted, held, version, floor) where a.id = u.id"};
+    "update accounts a set posted = u.posted, held = u.held, version = u.version, "
+    "counters = coalesce(u.counters, a.counters), floor = u.floor "
+    "from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[]) "
+    "as u(id, posted, held, version, counters, floor) where a.id = u.id"};
 
 static const struct pg_statement insert_transactions = {
     "insert_transactions",
@@ -119,6 +124,7 @@ const struct pg_statement *const ledger_rows_statements[] = {&begin_batch,
                                                              &hold_rows_insert_holds,
                                                              &hold_rows_update_holds,
                                                              &hold_rows_insert_links,
+                                                             &limit_rows_read_moves,
                                                              &insert_keys,
                                                              &ledger_rows_open_accounts,
                                                              &ledger_rows_make_partitions,
@@ -187,20 +193,27 @@ static struct account take_account(const struct pg_rows *rows, int row)
         .held = pg_rows_int(rows, row, 7),
         .floor = pg_rows_int(rows, row, 8),
         .version = pg_rows_int(rows, row, 9),
+        .zone = (int)pg_rows_int(rows, row, 10),
     };
     if (!pg_rows_is_null(rows, row, 5))
         account.owner = pg_rows_uuid(rows, row, 5);
     return account;
 }
 
-size_t ledger_rows_take_accounts(const struct pg_rows *rows, struct account *accounts)
+bool ledger_rows_take_accounts(const struct pg_rows *rows, struct arena *arena,
+                               struct account *accounts, size_t *count)
 {
-    int count = pg_rows_count(rows);
-    for (int row = 0; row < count; row++) {
+    *count = (size_t)pg_rows_count(rows);
+    for (int row = 0; row < (int)*count; row++) {
         accounts[row] = take_account(rows, row);
         assert(row == 0 || uuid_compare(&accounts[row - 1].id, &accounts[row].id) < 0);
+        if (pg_rows_is_null(rows, row, 11))
+            continue;
+        accounts[row].packed = arena_copy(arena, pg_rows_text(rows, row, 11));
+        if (accounts[row].packed.at == NULL)
+            return false;
     }
-    return (size_t)count;
+    return true;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -296,6 +309,7 @@ static const struct pg_table_column account_columns[] = {
     {PG_TABLE_BIGINT, offsetof(struct account, posted)},
     {PG_TABLE_BIGINT, offsetof(struct account, held)},
     {PG_TABLE_BIGINT, offsetof(struct account, version)},
+    {PG_TABLE_BYTEA, offsetof(struct account, packed)},
     {PG_TABLE_BIGINT, offsetof(struct account, floor)}, /* only when one moved */
 };
 

@@ -95,9 +95,10 @@ struct ledger_rows_question {
 bool ledger_rows_read(struct pg_connection *connection, struct arena *arena,
                       const struct ledger_rows_question *question);
 
-/* Decode: `accounts` has room for as many as were asked for; returns how many there are, in id
- * order. */
-size_t ledger_rows_take_accounts(const struct pg_rows *rows, struct account *accounts);
+/* Decode: `accounts` has room for as many as were asked for; `count` says how many there are, in id
+ * order. False: out of memory. */
+bool ledger_rows_take_accounts(const struct pg_rows *rows, struct arena *arena,
+                               struct account *accounts, size_t *count);
 /* Decode into the arena, in ledger_rows_compare_keys order. NULL: out of memory. */
 struct ledger_key *ledger_rows_take_keys(const struct pg_rows *rows, struct arena *arena,
                                          size_t *count);

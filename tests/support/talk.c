@@ -18,9 +18,14 @@ struct talk talk;
 
 int talk_start(void **state)
 {
+    return talk_start_with(NULL, state);
+}
+
+int talk_start_with(const char *rules, void **state)
+{
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    talk.stack = stack_start(NULL);
+    talk.stack = stack_start(rules);
     talk.client = client_open(talk.stack->port, talk.stack->ca);
     talk.operators = client_open(talk.stack->port + 1, talk.stack->ca);
     if (talk.client == NULL || talk.operators == NULL)

@@ -21,6 +21,7 @@ extern struct talk talk;
 
 /* For cmocka_run_group_tests: a stack with its demo users signed in, and its end. */
 int talk_start(void **state);
+int talk_start_with(const char *rules, void **state); /* with that folder of rules */
 int talk_end(void **state);
 
 /* Ask and get the status; the answer is in talk.call. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/zone.h"
 #include "posting/batch.h"
 #include "scripting/bundle.h"
 
@@ -208,7 +209,7 @@ static int set_up(void **state)
     static struct bundle_report report;
     (void)state;
     rules = bundle_load(MOOLAH_SOURCE_DIR "/rules", &report);
-    return rules == NULL ? -1 : 0;
+    return rules == NULL || zone_open() != NULL ? -1 : 0;
 }
 
 static int tear_down(void **state)

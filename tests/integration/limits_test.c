@@ -1,0 +1,240 @@
+/* Limits against the whole server: to the cent, raced from many connections over two workers, by
+ * the day of the wallet's zone, in rolling windows, given back.
+ *
+ * Covers: server/posting/order_limit.c server/store/limit_rows.c server/posting/batch.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/talk.h"
+
+enum { RACERS = 12, EACH = 4 };
+
+static char folder[] = "/tmp/moolah-limits-XXXXXX";
+
+static const char limits[] =
+    "return limit { id = 'w', version = 1, owner = 'test', currency = 'ZAR', tiers = {\n"
+    "    [0] = { single = ZAR '50.00', daily = ZAR '100.00', daily_count = 20 },\n"
+    "    [1] = { monthly_count = 3, balance = ZAR '100000.00' },\n"
+    "    [2] = { rolling = { { window = '10m', count = 3 }, { window = '24h', sum = ZAR '30.00' } "
+    "} "
+    "},\n"
+    "    [3] = {},\n"
+    "} }\n";
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void shell(const char *format, ...)
+{
+    char command[1000];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof command, format, arguments);
+    va_end(arguments);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c,concurrency-mt-unsafe) */
+}
+
+static int begin(void **state)
+{
+    char path[100];
+    assert_non_null(mkdtemp(folder));
+    shell("cp %s/rules/*.lua %s", MOOLAH_SOURCE_DIR, folder);
+    snprintf(path, sizeof path, "%s/wallet.limit.lua", folder);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(limits, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    return talk_start_with(folder, state);
+}
+
+static int end(void **state)
+{
+    shell("rm -r %s", folder);
+    return talk_end(state);
+}
+
+/* A user of that tier who has sent nothing yet. */
+static void reset(int user, int tier)
+{
+    char statement[400];
+    snprintf(statement, sizeof statement,
+             "update accounts set tier = %d, counters = null where id = (select wallet from users "
+             "where phone = '%s')",
+             tier, talk.stack->users[user].phone);
+    talk_sql(statement);
+}
+
+static int send_money(int from, int to, const char *amount)
+{
+    return talk_ask("POST", "/v1/transfers", talk.tokens[from], talk_key(),
+                    talk_transfer(from, to, amount, ""));
+}
+
+static void test_to_the_cent(void **state)
+{
+    (void)state;
+    reset(0, 0);
+    talk_expect(send_money(0, 1, "5001"), 422, "limit_exceeded");
+    assert_string_equal(talk_member("which"), "single");
+    assert_int_equal(talk_number("limit"), 5000);
+    assert_string_equal(talk_member("resets_at"), "(absent)");
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    assert_int_equal(send_money(0, 1, "4999"), 201);
+    int64_t before = talk_balance(0);
+    talk_expect(send_money(0, 1, "2"), 422, "limit_exceeded");
+    assert_string_equal(talk_member("which"), "daily");
+    assert_int_equal(talk_number("limit"), 10000);
+    assert_int_equal(talk_number("used"), 9999);
+    assert_int_equal(talk_number("remaining"), 1);
+    assert_non_null(strstr(talk_member("resets_at"), "T22:00:00.000000Z")); /* Johannesburg */
+    assert_int_equal(talk_balance(0), before);
+    assert_int_equal(send_money(0, 1, "1"), 201);
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+}
+
+/* Many connections at once, over both workers: as many pass as fit, not one more. */
+static void test_raced(void **state)
+{
+    struct client *clients[RACERS];
+    static struct client_call calls[RACERS * EACH];
+    static char keys[RACERS * EACH][40];
+    static char bodies[RACERS * EACH][300];
+    int passed = 0;
+    int left = RACERS * EACH;
+    (void)state;
+    reset(0, 0);
+    for (int i = 0; i < RACERS; i++) {
+        clients[i] = client_open(talk.stack->port, talk.stack->ca);
+        assert_non_null(clients[i]);
+    }
+    for (int i = 0; i < RACERS * EACH; i++) {
+        snprintf(keys[i], sizeof keys[i], "%s", talk_key());
+        snprintf(bodies[i], sizeof bodies[i], "%s", talk_transfer(0, 1, "700", ""));
+        calls[i] = (struct client_call){.method = "POST",
+                                        .path = "/v1/transfers",
+                                        .token = talk.tokens[0],
+                                        .key = keys[i],
+                                        .body = bodies[i]};
+        assert_true(client_begin(clients[i % RACERS], &calls[i]));
+    }
+    for (int turns = 0; left > 0 && turns < 1000; turns++) {
+        client_turn(clients, RACERS, 100);
+        left = 0;
+        for (int i = 0; i < RACERS * EACH; i++)
+            left += !calls[i].done;
+    }
+    assert_int_equal(left, 0);
+    for (int i = 0; i < RACERS * EACH; i++) {
+        assert_true(calls[i].status == 201 || calls[i].status == 422);
+        passed += calls[i].status == 201;
+        client_call_clear(&calls[i]);
+    }
+    assert_int_equal(passed, 14); /* 14 x 7.00 = 98.00 */
+    for (int i = 0; i < RACERS; i++)
+        client_close(clients[i]);
+    talk_expect(send_money(0, 1, "201"), 422, "limit_exceeded");
+    assert_int_equal(send_money(0, 1, "200"), 201);
+}
+
+/* Counters of a day that is over: the first movement after it starts afresh; the month goes on. */
+static void test_a_new_day(void **state)
+{
+    char statement[400];
+    (void)state;
+    reset(0, 0);
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+    /* the day's begin, in milliseconds, is bytes 1 to 6: it was two days ago */
+    snprintf(statement, sizeof statement,
+             "update accounts set counters = overlay(counters placing "
+             "substring(int8send((extract(epoch from now()) * 1000)::bigint - 172800000) from 3) "
+             "from 2 for 6) where id = (select wallet from users where phone = '%s')",
+             talk.stack->users[0].phone);
+    talk_sql(statement);
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+    assert_int_equal(talk_number("used"), 10000);
+}
+
+static void test_count_and_balance(void **state)
+{
+    char body[300];
+    (void)state;
+    reset(2, 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_money(2, 3, "1"), 201);
+    talk_expect(send_money(2, 3, "1"), 422, "limit_exceeded");
+    assert_string_equal(talk_member("which"), "monthly_count");
+    assert_int_equal(talk_number("used"), 3);
+    snprintf(body, sizeof body,
+             "{\"to\":\"%s\",\"amount\":10000000,\"currency\":\"ZAR\",\"reference\":\"x\"}",
+             talk.stack->users[2].wallet);
+    talk_expect(talk_ask("POST", "/v1/deposits", talk.stack->partner_key, talk_key(), body), 422,
+                "limit_exceeded");
+    assert_string_equal(talk_member("which"), "balance");
+    assert_string_equal(talk_member("used"), "(absent)"); /* what is in it is nobody's business */
+    reset(3, 3);
+    talk_sql("update accounts set tier = 3, counters = null where kind = 1");
+    reset(2, 1);
+    talk_expect(send_money(3, 2, "9900000"), 422,
+                talk_balance(3) < 9900500 ? "insufficient_funds" : "recipient_cannot_receive");
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    shell("true");
+    talk_sql("update accounts set tier = 3, counters = null where kind = 1");
+    assert_int_equal(send_money(3, 2, "1000"), 201); /* counted by whichever tier comes next */
+    reset(3, 2);
+    assert_int_equal(send_money(3, 2, "1000"), 201);
+    talk_expect(send_money(3, 2, "2000"), 422, "limit_exceeded");
+    assert_string_equal(talk_member("which"), "rolling_24h");
+    assert_true(talk_number("used") >= 2000);
+    assert_string_not_equal(talk_member("resets_at"), "(absent)");
+    talk_expect(send_money(3, 2, "3001"), 422, "limit_exceeded");
+    assert_string_equal(talk_member("resets_at"), "(absent)"); /* it never fits */
+    assert_int_equal(send_money(3, 2, "100"), 201);
+    talk_expect(send_money(3, 2, "1"), 422, "limit_exceeded");
+    assert_string_equal(talk_member("which"), "rolling_10m_count");
+    assert_int_equal(talk_number("limit"), 3);
+}
+
+static void test_given_back(void **state)
+{
+    char path[120];
+    (void)state;
+    reset(0, 0);
+    const char *hold = talk_transfer(0, 1, "5000", "");
+    assert_int_equal(talk_ask("POST", "/v1/holds", talk.tokens[0], talk_key(), hold), 201);
+    snprintf(path, sizeof path, "/v1/holds/%s/void", talk_member("id"));
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+    assert_int_equal(talk_ask("POST", path, talk.tokens[0], talk_key(), NULL), 200);
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    snprintf(path, sizeof path, "/v1/transactions/%s/refunds", talk_member("id"));
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+    assert_int_equal(talk_ask("POST", path, talk.tokens[1], talk_key(),
+                              "{\"amount\":300,\"reason\":\"broken\"}"),
+                     201);
+    assert_int_equal(send_money(0, 1, "300"), 201);
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_to_the_cent), cmocka_unit_test(test_raced),
+        cmocka_unit_test(test_a_new_day),   cmocka_unit_test(test_count_and_balance),
+        cmocka_unit_test(test_windows),     cmocka_unit_test(test_given_back),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
