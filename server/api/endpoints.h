@@ -25,6 +25,7 @@ void create_withdrawal(void *owner, struct request *request);
 void create_hold(void *owner, struct request *request);
 void show_hold(void *owner, struct request *request);
 void show_hold_list(void *owner, struct request *request);
+void show_limits(void *owner, struct request *request);
 void finish_hold_capture(void *owner, struct request *request);
 void finish_hold_void(void *owner, struct request *request);
 void create_refund(void *owner, struct request *request);

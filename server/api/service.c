@@ -28,6 +28,7 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/wallets/{id}/balance", show_balance},
     {METHOD_GET, "/v1/wallets/{id}/statement", show_statement},
     {METHOD_GET, "/v1/wallets/{id}/holds", show_hold_list},
+    {METHOD_GET, "/v1/wallets/{id}/limits", show_limits},
     {METHOD_POST, "/v1/wallets/{id}/close", close_wallet},
     {METHOD_POST, "/v1/transfers", create_transfer},
     {METHOD_POST, "/v1/deposits", create_deposit},

@@ -574,6 +574,11 @@ void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle)
     queue->bundle = bundle;
 }
 
+const struct bundle *posting_bundle(const struct posting_queue *queue)
+{
+    return queue->bundle;
+}
+
 bool posting_is_ready(const struct posting_queue *queue)
 {
     return queue->bundle != NULL && count_ready(queue) > 0;

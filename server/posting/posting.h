@@ -144,6 +144,9 @@ extern const struct uuid posting_system_caller;
 /* The bundle that prices from the next batch on; a reference is taken. */
 void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle);
 
+/* NULL: none yet. */
+const struct bundle *posting_bundle(const struct posting_queue *queue);
+
 bool posting_is_ready(
     const struct posting_queue *queue); /* some lane has a database and there is a bundle */
 int posting_waiting(const struct posting_queue *queue); /* queued and in flight: 0 when drained */

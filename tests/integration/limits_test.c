@@ -1,7 +1,8 @@
 /* Limits against the whole server: to the cent, raced from many connections over two workers, by
  * the day of the wallet's zone, in rolling windows, given back.
  *
- * Covers: server/posting/order_limit.c server/store/limit_rows.c server/posting/batch.c */
+ * Covers: server/posting/order_limit.c server/store/limit_rows.c server/store/limits.c
+ *     server/api/show_limits.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -208,6 +209,32 @@ static void test_windows(void **state)
     assert_int_equal(talk_number("limit"), 3);
 }
 
+static void test_listed(void **state)
+{
+    char path[120];
+    (void)state;
+    reset(0, 0);
+    assert_int_equal(send_money(0, 1, "700"), 201);
+    snprintf(path, sizeof path, "/v1/wallets/%s/limits", talk.stack->users[0].wallet);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 200);
+    assert_string_equal(talk_member("time_zone"), "Africa/Johannesburg");
+    assert_string_equal(talk_member("limits.which"), "single");
+    assert_non_null(strstr(talk.call.answer,
+                           "\"which\":\"daily\",\"rule\":\"w@1\",\"period\":\"day\",\"counts\":"
+                           "\"amount\",\"kinds\":[\"transfer\",\"withdrawal\",\"hold\"],\"limit\":"
+                           "10000,\"used\":700,\"remaining\":9300,\"resets_at\":\"20"));
+    assert_non_null(strstr(talk.call.answer, "\"which\":\"daily_count\""));
+    reset(0, 2);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 200);
+    assert_string_equal(talk_member("limits.which"), "rolling_10m_count");
+    assert_true(talk_number("limits.used") > 3); /* from before: the movements themselves count */
+    assert_int_equal(talk_number("limits.remaining"), 0);
+    reset(0, 3);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 200);
+    assert_non_null(strstr(talk.call.answer, "\"limits\":[]"));
+    talk_expect(talk_ask("GET", path, talk.tokens[1], NULL, NULL), 404, "wallet_not_found");
+}
+
 static void test_given_back(void **state)
 {
     char path[120];
@@ -235,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_to_the_cent), cmocka_unit_test(test_raced),
         cmocka_unit_test(test_a_new_day),   cmocka_unit_test(test_count_and_balance),
         cmocka_unit_test(test_windows),     cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_listed),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
