@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/zone.h"
 #include "benchmarks/collect.h"
 #include "benchmarks/compare.h"
 #include "benchmarks/plan.h"
@@ -49,6 +50,11 @@ int main(int argc, char **argv)
         return printf("moolah-bench %s\n", MOOLAH_VERSION) < 0;
     if (!crypto_start()) {
         fprintf(stderr, "moolah-bench: no source of random numbers\n");
+        return 1;
+    }
+    const char *missing = zone_open(); /* what is booked here counts in its wallet's day, too */
+    if (missing != NULL) {
+        fprintf(stderr, "moolah-bench: the system's time zones lack %s: install tzdata\n", missing);
         return 1;
     }
     for (size_t i = 0; i < COMMANDS; i++)
