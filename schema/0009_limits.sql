@@ -52,3 +52,48 @@ begin
     end loop;
 end
 $$;
+
+-- For verifying: the counters of a row, nine of them, and the moment of an id, both in milliseconds.
+create function limit_counters(packed bytea)
+returns table (class smallint, period smallint, begins bigint, sum bigint, count bigint)
+language plpgsql immutable strict as $$
+declare
+    place integer := 20;
+    number bigint;
+    shift integer;
+    part integer;
+begin
+    for c in 0..2 loop
+        for p in 0..2 loop
+            class := c;
+            period := p;
+            begins := ('x' || encode(substring(packed from 2 + 6 * p for 6), 'hex'))::bit(48)::bigint;
+            sum := 0;
+            count := 0;
+            for i in 1..2 loop
+                exit when ((get_byte(packed, 19) >> c) & 1) = 0;
+                number := 0;
+                shift := 0;
+                loop
+                    part := get_byte(packed, place);
+                    place := place + 1;
+                    number := number | ((part & 127)::bigint << shift);
+                    shift := shift + 7;
+                    exit when part < 128;
+                end loop;
+                if i = 1 then
+                    sum := number;
+                else
+                    count := number;
+                end if;
+            end loop;
+            return next;
+        end loop;
+    end loop;
+end
+$$;
+
+create function uuid_milliseconds(id uuid) returns bigint
+language sql immutable strict as $$
+    select ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint
+$$;
