@@ -56,9 +56,11 @@ size_t limit_pack(const struct limit_counters *counters, uint8_t packed[LIMIT_PA
 {
     uint8_t *at = packed;
     *at++ = VERSION;
-    for (int p = 0; p < ZONE_PERIODS; p++)
+    for (int p = 0; p < ZONE_PERIODS; p++) {
+        int64_t ms = counters->begins[p] / 1000;
         for (int shift = 40; shift >= 0; shift -= 8)
-            *at++ = (uint8_t)(counters->begins[p] / 1000 >> shift);
+            *at++ = (uint8_t)(ms >> shift);
+    }
     uint8_t *classes = at++;
     *classes = 0;
     for (int c = 0; c < LIMIT_CLASSES; c++) {
@@ -291,6 +293,26 @@ static bool never_fits(const struct limit_cap *cap, int64_t amount)
     return breaks(cap, (struct limit_count){0, 0}, amount, &by_count);
 }
 
+/* Mostly a movement passes, and nothing more than that is worked out: this runs for every cap of
+ * every transfer. */
+static bool passes(const struct limit_cap *cap, const struct limit_question *asked)
+{
+    struct limit_count used = {0, 0};
+    bool by_count;
+    if (cap->period == LIMIT_ROLLING)
+        return false; /* or it doesn't: to be measured */
+    if (cap->period != LIMIT_SINGLE) {
+        int p = period_of(cap);
+        for (int c = 0; c < LIMIT_CLASSES; c++) {
+            if ((cap->classes >> c & 1) == 0)
+                continue;
+            used.sum = add_up(used.sum, asked->counters->of[c][p].sum);
+            used.count = add_up(used.count, asked->counters->of[c][p].count);
+        }
+    }
+    return !breaks(cap, used, asked->amount, &by_count);
+}
+
 static struct limit_breach check_cap(const struct limit_cap *cap,
                                      const struct limit_question *asked)
 {
@@ -315,7 +337,8 @@ struct limit_breach limit_check(const struct limit_caps *caps, const struct limi
     assert(asked->amount > 0 && (!caps->rolling || asked->window != NULL));
     for (size_t i = 0; i < caps->count; i++) {
         const struct limit_cap *cap = &caps->at[i];
-        if (cap->period == LIMIT_BALANCE || (cap->classes >> asked->class & 1) == 0)
+        if (cap->period == LIMIT_BALANCE || (cap->classes >> asked->class & 1) == 0 ||
+            passes(cap, asked))
             continue;
         struct limit_breach breach = check_cap(cap, asked);
         if (breach.cap != NULL)
