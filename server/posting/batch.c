@@ -20,6 +20,8 @@ struct batch *batch_new(struct posting_order *const *orders, size_t count)
     }
     memcpy(batch->orders, orders, count * sizeof orders[0]);
     batch->count = count;
+    for (size_t i = 0; i < count; i++)
+        batch->weight += order_weight(orders[i]);
     arena_init(&batch->arena);
     return batch;
 }
@@ -126,7 +128,7 @@ bool batch_prepare(struct batch *batch, unsigned stripe)
 {
     batch->verdicts = arena_array(&batch->arena, batch->count, sizeof batch->verdicts[0]);
     batch->ids =
-        arena_array(&batch->arena, batch->count * ORDER_ACCOUNTS_MAX, sizeof batch->ids[0]);
+        arena_array(&batch->arena, batch->weight * ORDER_ACCOUNTS_MAX, sizeof batch->ids[0]);
     if (batch->verdicts == NULL || batch->ids == NULL || !find_leaders(batch) ||
         !find_subjects(batch))
         return false;
@@ -147,21 +149,29 @@ static bool has_window(const struct batch *batch, const struct account *account)
     return false;
 }
 
+static void find_window(struct batch *batch, const struct bundle *bundle, const struct uuid *from)
+{
+    struct account *payer = book_find(&batch->book, from);
+    if (payer != NULL && payer->kind == ACCOUNT_WALLET &&
+        bundle_caps(bundle, payer->tier, payer->currency)->rolling && !has_window(batch, payer))
+        batch->windows[batch->window_count++] = payer;
+}
+
 bool batch_find_windows(struct batch *batch, const struct bundle *bundle)
 {
     if (bundle == NULL || !bundle_has_rolling(bundle))
         return true;
-    batch->windows = arena_array(&batch->arena, batch->count, sizeof batch->windows[0]);
+    batch->windows = arena_array(&batch->arena, batch->weight, sizeof batch->windows[0]);
     if (batch->windows == NULL)
         return false;
     for (size_t i = 0; i < batch->count; i++) {
         const struct posting_order *order = batch->orders[i];
         if (limit_class_of(order->kind) == LIMIT_NONE)
             continue;
-        struct account *payer = book_find(&batch->book, &order->from);
-        if (payer != NULL && payer->kind == ACCOUNT_WALLET &&
-            bundle_caps(bundle, payer->tier, payer->currency)->rolling && !has_window(batch, payer))
-            batch->windows[batch->window_count++] = payer;
+        if (order->items == NULL)
+            find_window(batch, bundle, &order->from);
+        for (size_t k = 0; order->items != NULL && k < order->item_count; k++)
+            find_window(batch, bundle, &order->items[k].from);
     }
     return true;
 }
@@ -232,15 +242,15 @@ static bool make_room(struct batch *batch, struct order_ink *ink)
     struct arena *arena = &batch->arena;
     if (batch->hold_count > 0)
         ink->holds = arena_array(arena, batch->hold_count, sizeof ink->holds[0]);
-    if (batch->subject_count > 0)
-        ink->links = arena_array(arena, batch->count, sizeof ink->links[0]);
-    if ((batch->hold_count > 0 && ink->holds == NULL) ||
-        (batch->subject_count > 0 && ink->links == NULL))
+    bool links = batch->subject_count > 0 || batch->weight > batch->count; /* or bulks */
+    if (links)
+        ink->links = arena_array(arena, batch->weight, sizeof ink->links[0]);
+    if ((batch->hold_count > 0 && ink->holds == NULL) || (links && ink->links == NULL))
         return false;
     ink->arena = arena;
-    ink->transactions = arena_array(arena, batch->count, sizeof ink->transactions[0]);
+    ink->transactions = arena_array(arena, batch->weight, sizeof ink->transactions[0]);
     ink->postings =
-        arena_array(arena, batch->count * TRANSACTION_POSTINGS_MAX, sizeof ink->postings[0]);
+        arena_array(arena, batch->weight * TRANSACTION_POSTINGS_MAX, sizeof ink->postings[0]);
     return ink->transactions != NULL && ink->postings != NULL;
 }
 
@@ -339,7 +349,7 @@ static bool collect_writing(struct batch *batch, const struct batch_terms *terms
         .key_count = kept,
         .created_at = terms->now,
     };
-    assert(kept >= ink->transaction_count);
+    assert(kept + ink->member_count >= ink->transaction_count);
     return collect_finished(batch);
 }
 

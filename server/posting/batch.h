@@ -27,6 +27,7 @@ struct batch {
     struct batch *next;            /* in the queue's list of batches to submit again */
     struct posting_order **orders; /* in order of arrival; borrowed until `done` */
     size_t count;
+    size_t weight;      /* of all of them (order_weight) */
     int retries;        /* after errors that go away by themselves */
     bool resubmitted;   /* an earlier submission's fate is unknown: only the keys can tell */
     struct arena arena; /* everything below lives in it, from batch_prepare to batch_reset */

@@ -157,7 +157,7 @@ static void ask_windows(struct lane *lane)
 static void take_windows(struct lane *lane, const struct pg_rows *rows)
 {
     struct batch *batch = lane->batch;
-    if (limit_rows_take(rows, &batch->arena, batch->windows, batch->window_count, batch->count))
+    if (limit_rows_take(rows, &batch->arena, batch->windows, batch->window_count, batch->weight))
         decide(lane);
     else
         pg_connection_drop(lane->connection, "out of memory");

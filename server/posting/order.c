@@ -59,13 +59,31 @@ static struct parties find_ids(const struct posting_order *order, unsigned strip
     return p;
 }
 
-size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids)
+size_t order_weight(const struct posting_order *order)
+{
+    return order->items == NULL ? 1 : order->item_count;
+}
+
+static size_t accounts_of_one(const struct posting_order *order, unsigned stripe, struct uuid *ids)
 {
     const struct parties p = find_ids(order, stripe);
     size_t count = 0;
     for (int i = 0; i < ORDER_ACCOUNTS_MAX; i++)
         if (p.has[i])
             ids[count++] = p.ids[i];
+    return count;
+}
+
+size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids)
+{
+    size_t count = 0;
+    if (order->items == NULL)
+        return accounts_of_one(order, stripe, ids);
+    for (size_t i = 0; i < order->item_count; i++) {
+        struct posting_order item;
+        order_bulk_item(order, i, &item);
+        count += accounts_of_one(&item, stripe, ids + count);
+    }
     return count;
 }
 
@@ -79,8 +97,20 @@ bool order_makes_hold(const struct posting_order *order)
     return order->kind == TRANSACTION_HOLD;
 }
 
+static bool is_whole_bulk(const struct posting_order *order)
+{
+    bool whole = order->kind == TRANSACTION_TRANSFER && order->item_count >= 1 &&
+                 order->item_count <= POSTING_ITEMS_MAX;
+    for (size_t i = 0; whole && i < order->item_count; i++)
+        whole =
+            money_is_amount(order->items[i].amount.minor) && order->items[i].amount.currency != 0;
+    return whole;
+}
+
 bool order_is_whole(const struct posting_order *order)
 {
+    if (order->items != NULL)
+        return is_whole_bulk(order);
     const struct order_kind *kind = kind_of(order);
     bool amount =
         money_is_amount(order->amount.minor) || (kind->subject && order->amount.minor == 0);
@@ -136,7 +166,7 @@ static void write_beside(const struct decision *d, struct order_ink *ink,
     if (d->subject != NULL)
         ink->links[ink->link_count++] = (struct ledger_link){.original = d->subject->id,
                                                              .transaction = t->id,
-                                                             .kind = t->kind,
+                                                             .kind = (int)t->kind,
                                                              .amount = t->amount,
                                                              .fee = t->fee};
 }
@@ -220,8 +250,8 @@ static bool answer(const struct decision *d, const struct uuid *id, struct order
     return !body.failed;
 }
 
-static void begin(struct decision *d, const struct posting_order *order,
-                  const struct batch_terms *terms)
+void order_begin(struct decision *d, const struct posting_order *order,
+                 const struct batch_terms *terms)
 {
     memset(d, 0, offsetof(struct decision, fee));
     d->order = order;
@@ -232,39 +262,46 @@ static void begin(struct decision *d, const struct posting_order *order,
     d->fee.reason[0] = '\0';
 }
 
+bool order_run(struct decision *d, struct book *book, struct order_ink *ink, struct uuid *id)
+{
+    find_parties(d, book);
+    if (!are_sound(d)) {
+        ink->outcome = POSTING_POISONED;
+        return true;
+    }
+    kind_of(d->order)->check(d); /* everything that can say no: after this nothing does */
+    if (d->failed) {
+        ink->outcome = POSTING_RULE_FAILED;
+        ink->body = arena_copy(
+            ink->arena, slice_of(d->terms->bundle == NULL ? "no rules are loaded" : d->fee.reason));
+        return true;
+    }
+    if (d->early) {
+        ink->outcome = POSTING_EXPIRED;
+        return true;
+    }
+    if (d->refusal == REFUSAL_NONE && !order_limit_check(d, ink))
+        return false;
+    if (d->unsound) {
+        ink->outcome = POSTING_POISONED;
+        return true;
+    }
+    ink->outcome = POSTING_ANSWERED;
+    return d->refusal != REFUSAL_NONE || act(d, ink, id);
+}
+
 bool order_decide(const struct posting_order *order, const struct batch_terms *terms,
                   struct book *book, struct order_ink *ink, struct ledger_key *key)
 {
     struct decision d;
     struct uuid id = {{0}};
-    begin(&d, order, terms);
+    order_begin(&d, order, terms);
     assert(order_is_whole(order) && key->status == 0);
 
     ink->body = (struct slice){NULL, 0};
-    find_parties(&d, book);
-    if (!are_sound(&d)) {
-        ink->outcome = POSTING_POISONED;
-        return true;
-    }
-    kind_of(order)->check(&d); /* everything that can say no: after this nothing does */
-    if (d.failed) {
-        ink->outcome = POSTING_RULE_FAILED;
-        ink->body = arena_copy(
-            ink->arena, slice_of(d.terms->bundle == NULL ? "no rules are loaded" : d.fee.reason));
-        return true;
-    }
-    if (d.early) {
-        ink->outcome = POSTING_EXPIRED;
-        return true;
-    }
-    if (d.refusal == REFUSAL_NONE && !order_limit_check(&d, ink))
+    if (order->items != NULL)
+        return order_bulk_decide(order, terms, book, ink, key);
+    if (!order_run(&d, book, ink, &id))
         return false;
-    if (d.unsound) {
-        ink->outcome = POSTING_POISONED;
-        return true;
-    }
-    ink->outcome = POSTING_ANSWERED;
-    if (d.refusal == REFUSAL_NONE && !act(&d, ink, &id))
-        return false;
-    return answer(&d, &id, ink, key);
+    return ink->outcome != POSTING_ANSWERED || answer(&d, &id, ink, key);
 }

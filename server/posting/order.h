@@ -14,7 +14,12 @@ struct batch_terms;
 
 #define ORDER_ACCOUNTS_MAX 3
 
-/* The accounts an order touches: payer, recipient, fees. Returns how many. */
+/* What it counts as in a batch and in the queue: 1, a bulk as many as it has items. So many times
+ * the accounts above, and so many transactions, are what it needs room for. */
+size_t order_weight(const struct posting_order *order);
+
+/* The accounts an order touches: payer, recipient, fees; of a bulk each item's. Returns how many.
+ */
 size_t order_accounts(const struct posting_order *order, unsigned stripe, struct uuid *ids);
 
 /* Most are: nothing but accounts and a key. */
@@ -46,6 +51,7 @@ struct order_ink {
     size_t link_count;
     int zone; /* of the calendar: mostly a batch's payers live in one */
     struct limit_calendar calendar;
+    size_t member_count; /* transactions without a key of their own: a bulk's but its first */
     enum posting_outcome outcome; /* of the order decided last */
     struct slice body;            /* and its answer, or why its rule failed */
 };

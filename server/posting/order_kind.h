@@ -9,6 +9,7 @@
 #include "ledger/limit.h"
 #include "ledger/refund.h"
 #include "posting/batch.h"
+#include "posting/order.h"
 #include "posting/posting.h"
 
 /* One order on its way through the decision. */
@@ -45,6 +46,22 @@ struct order_kind {
     bool (*price)(struct decision *d, struct arena *arena); /* what is stored; false: no memory */
     int (*post)(struct decision *d, const struct uuid *id, struct posting *postings);
 };
+
+/* Before a decision is used. order.c */
+void order_begin(struct decision *d, const struct posting_order *order,
+                 const struct batch_terms *terms);
+
+/* Take d->order through its decision, all but the answer. ink->outcome is what came of it;
+ * answered: d->refusal, or it's written down and has its id. False: out of memory, nothing moved.
+ * order.c */
+bool order_run(struct decision *d, struct book *book, struct order_ink *ink, struct uuid *id);
+
+/* The order that an item of a bulk is. order_bulk.c */
+void order_bulk_item(const struct posting_order *bulk, size_t at, struct posting_order *item);
+
+/* order_decide for a bulk. order_bulk.c */
+bool order_bulk_decide(const struct posting_order *bulk, const struct batch_terms *terms,
+                       struct book *book, struct order_ink *ink, struct ledger_key *key);
 
 /* order_move.c */
 extern const struct order_kind order_move_deposit, order_move_transfer, order_move_withdrawal;

@@ -37,7 +37,7 @@ struct posting_queue {
 
     struct posting_order *first; /* waiting, oldest first */
     struct posting_order *last;
-    int waiting;
+    int waiting; /* both by weight */
     int in_flight;
     struct batch *again; /* to be submitted again, oldest first */
     bool paused;
@@ -98,7 +98,7 @@ static void push(struct posting_queue *queue, struct posting_order *order)
     else
         queue->last->next = order;
     queue->last = order;
-    queue->waiting++;
+    queue->waiting += (int)order_weight(order);
 }
 
 static struct posting_order *pop(struct posting_queue *queue)
@@ -107,7 +107,7 @@ static struct posting_order *pop(struct posting_queue *queue)
     queue->first = order->next;
     if (queue->first == NULL)
         queue->last = NULL;
-    queue->waiting--;
+    queue->waiting -= (int)order_weight(order);
     return order;
 }
 
@@ -135,11 +135,18 @@ static void drop_expired(struct posting_queue *queue)
         finish(pop(queue), outcome);
 }
 
+/* A bulk isn't split: one that is larger than a batch goes alone. */
+static bool fits(const struct posting_queue *queue, size_t weight)
+{
+    return weight == 0 || weight + order_weight(queue->first) <= (size_t)queue->settings.batch_max;
+}
+
 static struct batch *take_batch(struct posting_queue *queue)
 {
     int count = 0;
+    size_t weight = 0;
     int64_t now = clock_monotonic();
-    while (queue->first != NULL && count < queue->settings.batch_max) {
+    while (queue->first != NULL && fits(queue, weight)) {
         struct posting_order *order = pop(queue);
         if (order->deadline <= now) {
             finish(order, POSTING_EXPIRED);
@@ -147,6 +154,7 @@ static struct batch *take_batch(struct posting_queue *queue)
         }
         metrics_observe(metrics.wait, (uint64_t)(now - order->queued_at));
         queue->taken[count++] = order;
+        weight += order_weight(order);
     }
     if (count == 0)
         return NULL;
@@ -197,7 +205,7 @@ static void dispatch(struct posting_queue *queue)
             break;
         if (queue->in_flight == 0)
             restart_measuring(queue);
-        queue->in_flight += (int)batch->count;
+        queue->in_flight += (int)batch->weight;
         lane_submit(queue->lanes[i], batch);
     }
     metrics_set(metrics.waiting, queue->waiting);
@@ -416,11 +424,11 @@ static void batch_ended(void *owner, struct lane *lane, struct batch *batch, enu
 {
     struct posting_queue *queue = owner;
     (void)lane;
-    queue->in_flight -= (int)batch->count;
+    queue->in_flight -= (int)batch->weight;
     switch (end) {
     case LANE_DURABLE:
         count_outcomes(queue, batch);
-        measure_rate(queue, (int)batch->count);
+        measure_rate(queue, (int)batch->weight);
         batch_changes_end(batch, queue->settings.cache);
         if (queue->settings.changed != NULL)
             queue->settings.changed(queue->settings.changed_owner, batch->writing.accounts,
@@ -588,6 +596,6 @@ int posting_waiting(const struct posting_queue *queue)
 {
     int again = 0;
     for (const struct batch *batch = queue->again; batch != NULL; batch = batch->next)
-        again += (int)batch->count;
+        again += (int)batch->weight;
     return queue->waiting + queue->in_flight + again;
 }

@@ -27,7 +27,30 @@ struct posting_order;
 struct posting_queue;
 struct wallets_transaction;
 
-/* What was decided about an order, for its renderer. */
+/* One transfer of a bulk. */
+struct posting_item {
+    struct uuid from; /* wallet, as posting_order's */
+    struct uuid to;
+    struct money amount;
+    struct slice note;
+    struct slice reference;
+};
+
+#define POSTING_ITEMS_MAX 1000
+
+/* What was decided about an item. Each was decided as if those before it that weren't refused had
+ * been posted. */
+struct posting_result {
+    enum refusal refusal;    /* NONE: it's posted, if its transaction says so */
+    const char *reason;      /* a rule's words for RULE_DENIED, else NULL */
+    struct uuid transaction; /* nil: not posted */
+    int64_t fee;
+    int64_t available;          /* for INSUFFICIENT_FUNDS: the payer's */
+    struct limit_breach breach; /* for LIMIT_EXCEEDED, as posting_decision's */
+};
+
+/* What was decided about an order, for its renderer. Of a bulk only created_at, posted and results
+ * are set. */
 struct posting_decision {
     enum refusal refusal; /* NONE: it's posted */
     const char *reason;   /* a rule's words for RULE_DENIED, else NULL */
@@ -41,8 +64,10 @@ struct posting_decision {
     struct account from_after; /* as after this transaction; for INSUFFICIENT_FUNDS as it stands; id
                                   nil: no such account */
     struct account to_after;
-    const struct fee_decision *fee; /* NULL: no rule was asked */
-    const uint8_t *bundle;          /* 32 bytes, NULL: no rule was asked */
+    const struct fee_decision *fee;       /* NULL: no rule was asked */
+    const uint8_t *bundle;                /* 32 bytes, NULL: no rule was asked */
+    const struct posting_result *results; /* one per item, in their order */
+    size_t posted;                        /* so many of them are */
 };
 
 enum posting_outcome {
@@ -78,9 +103,12 @@ struct posting_order {
                             recipient_not_found */
     struct money amount; /* 1 .. MONEY_MAX; 0 with a subject: all of it that is left */
     struct posting_subject subject;
-    int64_t expires_in;  /* of a hold, us */
-    bool allow_negative; /* a reversal may take more than there is */
-    struct slice note;   /* {NULL,0}: none; valid UTF-8 without NUL */
+    int64_t expires_in;               /* of a hold, us */
+    bool allow_negative;              /* a reversal may take more than there is */
+    const struct posting_item *items; /* a bulk: these instead of from, to and amount; NULL: none */
+    size_t item_count;                /* 1 .. POSTING_ITEMS_MAX, with items */
+    bool all;                         /* every item, or none */
+    struct slice note;                /* {NULL,0}: none; valid UTF-8 without NUL */
     struct slice reference;
     uint8_t trace_id[16];
     int64_t deadline; /* monotonic us */
@@ -107,11 +135,12 @@ struct posting_order {
 };
 
 struct posting_settings {
-    const char *conninfo;       /* of the database, as moolah_server */
-    int lanes;                  /* batches in flight: a connection each; start with 2 */
-    int batch_max;              /* orders in a batch; start with 256 */
-    int queue_max;              /* waiting orders; past it submit says no */
-    unsigned stripe_first;      /* system accounts: lane i uses stripe stripe_first + i */
+    const char *conninfo;  /* of the database, as moolah_server */
+    int lanes;             /* batches in flight: a connection each; start with 2 */
+    int batch_max;         /* orders in a batch, a bulk counts as many as it has items (one with
+                              more goes alone); start with 256 */
+    int queue_max;         /* waiting orders, counted likewise; past it submit says no */
+    unsigned stripe_first; /* system accounts: lane i uses stripe stripe_first + i */
     const currency *currencies; /* system accounts exist for these; ended by 0 */
     struct cache *cache;        /* is offered what changed; NULL: none */
     int64_t answer_timeout_us;  /* a database silent for so long is lost; 0: 30 s */

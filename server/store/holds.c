@@ -33,11 +33,12 @@ static const struct pg_statement due = {
     "holds_due", "select " HOLD_COLUMNS " from holds h where h.status = 1 "
                  "and h.expires_at <= $1::timestamptz order by h.expires_at limit $2::integer"};
 
+/* Not what came with it in a bulk (LEDGER_LINK_BULK). */
 static const struct pg_statement links = {
     "holds_links", "select original, transaction_id, kind, amount, fee from links "
-                   "where original = $1::uuid union all "
+                   "where original = $1::uuid and kind < 100 union all "
                    "select original, transaction_id, kind, amount, fee from links "
-                   "where transaction_id = $1::uuid order by 2"};
+                   "where transaction_id = $1::uuid and kind < 100 order by 2"};
 
 const struct pg_statement *const holds_statements[] = {&find, &list, &due, &links, NULL};
 

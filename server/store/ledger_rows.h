@@ -72,10 +72,15 @@ struct ledger_transaction {
     const uint8_t *trace_id;          /* 16 bytes */
 };
 
-/* A transaction belongs to something earlier: a capture to its hold, a refund to its original. */
+/* The kind of a link from a bulk's first transaction, which its key names, to each other one. The
+ * number stands in the database, beside those of transactions. */
+#define LEDGER_LINK_BULK 100
+
+/* A transaction belongs to something earlier: a capture to its hold, a refund to its original, an
+ * item of a bulk to the first. */
 struct ledger_link {
     struct uuid original, transaction;
-    enum transaction_kind kind; /* the transaction's own kind, amount and fee */
+    int kind; /* the transaction's own kind (or LEDGER_LINK_BULK), amount and fee */
     int64_t amount, fee;
 };
 
