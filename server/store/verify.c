@@ -51,7 +51,8 @@ static const char zero_sum[] =
     "left join links l on l.transaction_id = t.id and l.kind = t.kind and l.amount = t.amount "
     "and l.fee = t.fee where t.kind between 5 and 10 and l.original is null "
     "union all select 'link without transaction ' || l.transaction_id from links l "
-    "left join transactions t on t.id = l.transaction_id and t.kind = l.kind "
+    "left join transactions t on t.id = l.transaction_id and case l.kind when 100 then "
+    "t.kind = 2 and t.amount = l.amount and t.fee = l.fee else t.kind = l.kind end "
     "where t.id is null and not exists (select from archives m "
     "where l.transaction_id >= m.begins and l.transaction_id < m.ends) "
     "union all select 'more than transaction ' || o.id || ' went back' from transactions o "
@@ -127,10 +128,13 @@ static const char floors[] =
     "select (select count(*) from postings), count(*), min(x) from bad";
 
 /* Calls that move no money are remembered, too: their keys have no transaction, and their answers
- * no transaction's id. */
+ * no transaction's id. A bulk's key names its first transaction, links (100) lead from it to the
+ * others: its members. */
 static const char keys[] =
     "with away as (select i.caller, i.key, i.answer, m.month from idempotency i join archives m "
     "on i.transaction_id >= m.begins and i.transaction_id < m.ends), "
+    "members as (select l.transaction_id as id, l.original, i.caller from links l "
+    "left join idempotency i on i.transaction_id = l.original where l.kind = 100), "
     "bad as (select 'key ' || key || ' without its transaction' as x from idempotency i "
     "where transaction_id is not null "
     "and not exists (select from transactions t where t.id = i.transaction_id) "
@@ -138,17 +142,23 @@ static const char keys[] =
     "union all select 'key ' || key || ' without its answer, which is archived' from away "
     "where answer is null "
     "union all select 'archive ' || m.month || ' has ' || m.transactions || ' transactions and ' "
-    "|| count(away.key) || ' keys' from archives m left join away on away.month = m.month "
-    "group by m.month having count(away.key) <> m.transactions "
+    "|| count(a.month) || ' keys' from archives m left join (select month from away union all "
+    "select o.month from members x join archives o on x.id >= o.begins and x.id < o.ends) a "
+    "on a.month = m.month group by m.month having count(a.month) <> m.transactions "
+    "union all select 'link to no bulk ' || original from members where caller is null "
     "union all select 'key ' || key || ' promises a transaction it has not' from idempotency "
     "where transaction_id is null and substr(answer, 1, 10) in ('{\"id\":\"tx_'::bytea, "
-    "'{\"id\":\"hld'::bytea) "
+    "'{\"id\":\"hld'::bytea, '{\"mode\":\"a'::bytea, '{\"mode\":\"e'::bytea) "
     "union all select 'transaction without key ' || id from transactions t "
     "where not exists (select from idempotency i where i.transaction_id = t.id) "
-    "union all select 'transaction of two keys ' || transaction_id from idempotency "
-    "where transaction_id is not null group by transaction_id having count(*) > 1 "
+    "and not exists (select from members where members.id = t.id) "
+    "union all select 'transaction of two keys ' || id from (select transaction_id as id "
+    "from idempotency where transaction_id is not null union all select id from members) x "
+    "group by id having count(*) > 1 "
     "union all select 'key ' || key || ' of another caller' from idempotency i "
     "join transactions t on t.id = i.transaction_id where t.caller <> i.caller "
+    "union all select 'transaction ' || t.id || ' of another caller than its bulk' "
+    "from members m join transactions t on t.id = m.id where t.caller <> m.caller "
     "union all select 'refused key ' || key || ' has a transaction' from idempotency "
     "where status not in (200, 201) and transaction_id is not null "
     "union all select 'key ' || key || ' has another status' from idempotency i "

@@ -11,16 +11,19 @@
 #include "store/pg_rows.h"
 #include "store/verify.h"
 
-/* Who owns the payer's wallet was told its balance; a partner nobody's. */
-#define OPEN                                                                                \
-    "declare answers no scroll cursor for select i.answer, t.id, t.kind, t.amount, t.fee, " \
-    "t.currency, p.posted_after, p.held_after, a.owner is not distinct from t.caller "      \
-    "from idempotency i join transactions t on t.id = i.transaction_id "                    \
-    "left join accounts a on a.id = t.from_account left join postings p "                   \
-    "on p.transaction_id = t.id "                                                           \
-    "and p.account = t.from_account and p.version = t.from_version "                        \
-    "where i.status between 200 and 299 and i.answer is not null"
-#define NEXT "fetch 5000 from answers"
+/* Who owns the payer's wallet was told its balance; a partner nobody's. A bulk's other transactions
+ * (links, 100) come in their order, 24 bytes each: id and fee. */
+#define OPEN                                                                                      \
+    "declare answers no scroll cursor for select i.answer, t.id, t.kind, t.amount, t.fee, "       \
+    "t.currency, p.posted_after, p.held_after, a.owner is not distinct from t.caller, b.members " \
+    "from idempotency i join transactions t on t.id = i.transaction_id "                          \
+    "left join accounts a on a.id = t.from_account left join postings p "                         \
+    "on p.transaction_id = t.id "                                                                 \
+    "and p.account = t.from_account and p.version = t.from_version "                              \
+    "left join (select original, string_agg(uuid_send(transaction_id) || int8send(fee), "         \
+    "''::bytea order by transaction_id) as members from links where kind = 100 group by 1) b "    \
+    "on b.original = t.id where i.status between 200 and 299 and i.answer is not null"
+#define NEXT "fetch 500 from answers" /* a bulk's may have 100 KiB */
 #define CLOSE "close answers"
 
 static bool says_text(const struct json *object, const char *name, const char *wanted)
@@ -49,6 +52,56 @@ static bool says_balance(const struct json *answer, const struct pg_rows *rows, 
            says_number(balance, "available", posted - held);
 }
 
+#define MEMBER_SIZE (sizeof(struct uuid) + sizeof(int64_t))
+
+/* The n-th that was posted is the n-th transaction. */
+static bool is_true_result(const struct json *result, const struct uuid *id, int64_t fee)
+{
+    char text[UUID_TEXT_MAX];
+    uuid_format(id, "tx_", text);
+    return says_text(result, "transaction", text) && says_number(result, "fee", fee);
+}
+
+static bool is_true_member(const struct json *result, const char *member)
+{
+    struct uuid id;
+    uint64_t fee = 0;
+    memcpy(&id, member, sizeof id);
+    for (size_t i = sizeof id; i < MEMBER_SIZE; i++)
+        fee = fee << 8 | (uint8_t)member[i];
+    return is_true_result(result, &id, (int64_t)fee);
+}
+
+static bool is_true_bulk(const struct json *answer, const struct pg_rows *rows, int row)
+{
+    const struct uuid first = pg_rows_uuid(rows, row, 1);
+    struct slice members = {NULL, 0};
+    size_t at = 0;
+    size_t posted = 0;
+    bool good = true;
+    const struct json *result;
+    if (!pg_rows_is_null(rows, row, 9))
+        members = pg_rows_text(rows, row, 9);
+    while (good && json_next_element(json_member(answer, "results"), &at, &result)) {
+        if (json_kind(result) != JSON_OBJECT || !says_text(result, "status", "posted"))
+            continue;
+        if (posted == 0)
+            good = is_true_result(result, &first, pg_rows_int(rows, row, 4));
+        else
+            good = posted * MEMBER_SIZE <= members.length &&
+                   is_true_member(result, members.at + (posted - 1) * MEMBER_SIZE);
+        posted++;
+    }
+    return good && posted * MEMBER_SIZE == members.length + MEMBER_SIZE &&
+           says_number(answer, "posted", (int64_t)posted);
+}
+
+static bool is_bulk(const struct json *answer)
+{
+    const struct json *results = json_member(answer, "results");
+    return results != NULL && json_kind(results) == JSON_ARRAY;
+}
+
 static bool is_true(const struct json *answer, const struct pg_rows *rows, int row)
 {
     const struct uuid id = pg_rows_uuid(rows, row, 1);
@@ -57,6 +110,8 @@ static bool is_true(const struct json *answer, const struct pg_rows *rows, int r
     char code[4];
     if (answer == NULL || json_kind(answer) != JSON_OBJECT)
         return false;
+    if (is_bulk(answer))
+        return is_true_bulk(answer, rows, row);
     uuid_format(&id, kind == TRANSACTION_HOLD ? "hld_" : "tx_", id_text);
     currency_text((currency)pg_rows_int(rows, row, 5), code);
     return says_text(answer, "id", id_text) &&

@@ -37,6 +37,12 @@
 #define BELONGS(id) BIGINT("fee", BIGINT("amount", INTEGER("kind::integer", ID(id, "$1"))))
 #define LATER SUM("case when kind between 5 and 10 then " BELONGS("id") " end")
 
+/* Of a bulk: a link (100) to what isn't the transfer it says. */
+#define STRAY                                                                                  \
+    "(select from links b left join transactions t on t.id = b.transaction_id and t.kind = 2 " \
+    "and t.amount = b.amount and t.fee = b.fee where b.kind = 100 and t.id is null "           \
+    "and not " AWAY("b.transaction_id") ")"
+
 /* A transaction's row doesn't say which of the fee accounts was paid: any will do. Counted, too: a
  * posting of an unknown account has no hash. The originals of what went back are few, and looked
  * up.
@@ -48,13 +54,14 @@ const char verify_sums_legs[] =
     "from postings p left join accounts a on a.id = p.account), "
     "linked as (select " SUM(BELONGS(
         "transaction_id")) " as later from links "
-                           "where not " AWAY(
+                           "where kind < 100 and not " AWAY(
                                "transaction_id") ") "
                                                  "select said.n, said.legs = booked.legs and "
                                                  "said.total = booked.total "
                                                  "and said.later = linked.later and not exists "
                                                  "(select from accounts group by currency having "
-                                                 "sum(posted) <> 0) and not exists "
+                                                 "sum(posted) <> 0) and not exists " STRAY
+                                                 " and not exists "
                                                  "(select from (select original, sum(amount) as "
                                                  "amount, sum(fee) as fee from links "
                                                  "where kind in (8, 9) group by original) l left "
@@ -87,7 +94,10 @@ const char verify_sums_balances[] =
 #define KEY INTEGER("status::integer", ID("caller", ID("transaction_id", "$1")))
 #define MOVED SUM(INTEGER("case kind when 6 then 200 else 201 end", ID("caller", ID("id", "$1"))))
 
-/* A key of an archived transaction has its answer, and the archive's count. */
+#define MEMBER INTEGER("i.status::integer", ID("i.caller", ID("l.transaction_id", "$1")))
+
+/* A bulk's key stands for the transactions that links (100) lead to, too, as if it named each.
+ * A key of an archived transaction has its answer, and the archive's count. */
 const char verify_sums_keys[] =
     "with mine as not materialized (select i.*, m.month from idempotency i left join archives m "
     "on i.transaction_id >= m.begins and i.transaction_id < m.ends), "
@@ -95,9 +105,16 @@ const char verify_sums_keys[] =
     "moved, coalesce(sum(" KEY ") filter (where month is null), 0) as total, "
     "count(month) as away, count(*) filter (where month is not null and answer is null) as mute, "
     "count(*) filter (where case when transaction_id is null "
-    "then substr(answer, 1, 10) in ('{\"id\":\"tx_'::bytea, '{\"id\":\"hld'::bytea) "
+    "then substr(answer, 1, 10) in ('{\"id\":\"tx_'::bytea, '{\"id\":\"hld'::bytea, "
+    "'{\"mode\":\"a'::bytea, '{\"mode\":\"e'::bytea) "
     "else month is not null and status not in (200, 201) end) as wrong "
-    "from mine), gone as (select coalesce(sum(transactions), 0) as n from archives), "
+    "from mine), members as (select count(*) filter (where m.month is null) as moved, "
+    "coalesce(sum(" MEMBER ") filter (where m.month is null), 0) as total, "
+    "count(m.month) as away, count(*) filter (where i.caller is null) as stray "
+    "from links l left join idempotency i on i.transaction_id = l.original left join archives m "
+    "on l.transaction_id >= m.begins and l.transaction_id < m.ends where l.kind = 100), "
+    "gone as (select coalesce(sum(transactions), 0) as n from archives), "
     "booked as (select count(*) as n, " MOVED " as total from transactions) "
-    "select kept.n, kept.wrong = 0 and kept.moved = booked.n and kept.total = booked.total "
-    "and kept.away = gone.n and kept.mute = 0 from kept, booked, gone";
+    "select kept.n, kept.wrong = 0 and kept.moved + members.moved = booked.n "
+    "and kept.total + members.total = booked.total and kept.away + members.away = gone.n "
+    "and kept.mute = 0 and members.stray = 0 from kept, members, booked, gone";

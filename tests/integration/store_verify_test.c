@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "ledger/account.h"
+#include "sound_ledger.h"
 #include "store/migrate.h"
 #include "store/verify.h"
 #include "support/scratch.h"
@@ -53,73 +54,6 @@ static void verify(const char *conninfo, const char *redis, struct said *said)
         print_error("%s\n", v.error);
     assert_true(good);
     assert_int_equal(said->count, 9);
-}
-
-/* ---- a sound ledger: a deposit, and a transfer with a fee */
-
-static void make_names(struct scratch *scratch, const struct uuid *ids)
-{
-    static const char *const names[] = {"a", "b", "s", "f", "d", "t"};
-    for (int i = 0; i < 6; i++) {
-        char hex[33];
-        for (size_t k = 0; k < 16; k++)
-            snprintf(hex + 2 * k, 3, "%02x", ids[i].bytes[k]);
-        scratch_run(scratch,
-                    "create function %s() returns uuid language sql as $$ select '%s'::uuid $$",
-                    names[i], hex);
-    }
-}
-
-static void remember(struct scratch *scratch, const char *which, const struct uuid *id,
-                     const char *rest)
-{
-    char text[UUID_TEXT_MAX];
-    uuid_format(id, "tx_", text);
-    scratch_run(scratch,
-                "insert into idempotency select t.caller, 'key-%s', sha256('x'), 201, "
-                "convert_to('{\"id\":\"%s\",%s}', 'UTF8'), t.id, now() "
-                "from transactions t where t.id = %s()",
-                which, text, rest, which);
-}
-
-static void make_ledger(struct scratch *scratch)
-{
-    const struct uuid ids[] = {{{0x20, 1}},
-                               {{0x20, 2}},
-                               account_system_id(ACCOUNT_SETTLEMENT, CURRENCY_ZAR, 0),
-                               account_system_id(ACCOUNT_FEES, CURRENCY_ZAR, 0),
-                               uuid_new(clock_now()),
-                               uuid_new(clock_now())};
-    const struct uuid owner = {{0x30, 1}};
-    make_names(scratch, ids);
-    scratch_run(scratch, "create function o() returns uuid language sql as $$ select "
-                         "'30010000-0000-0000-0000-000000000000'::uuid $$"); /* `owner` */
-    scratch_wallet(scratch, &ids[0], &owner);
-    scratch_wallet(scratch, &ids[1], &owner);
-    scratch_run(scratch,
-                "insert into accounts (id, kind, currency, posted, floor, version) values "
-                "(s(), 3, %d, -10000, -9223372036854775808, 1), (f(), 2, %d, 50, 0, 1); "
-                "update accounts set posted = 8950, version = 2 where id = a(); "
-                "update accounts set posted = 1000, version = 1 where id = b()",
-                (int)CURRENCY_ZAR, (int)CURRENCY_ZAR);
-    scratch_run(scratch,
-                "insert into transactions (id, kind, currency, amount, fee, from_account, "
-                "to_account, from_version, to_version, caller, trace_id, created_at) values "
-                "(d(), 1, %d, 10000, 0, s(), a(), 1, 1, s(), '', now()), "
-                "(t(), 2, %d, 1000, 50, a(), b(), 2, 1, o(), '', now()); "
-                "insert into postings values (s(), 1, d(), -10000, -10000, 0), "
-                "(a(), 1, d(), 10000, 10000, 0), (a(), 2, t(), -1050, 8950, 0), "
-                "(b(), 1, t(), 1000, 1000, 0), (f(), 1, t(), 50, 50, 0)",
-                (int)CURRENCY_ZAR, (int)CURRENCY_ZAR);
-    remember(scratch, "d", &ids[4],
-             "\"kind\":\"deposit\",\"amount\":10000,\"fee\":0,\"currency\":\"ZAR\"");
-    remember(scratch, "t", &ids[5],
-             "\"kind\":\"transfer\",\"amount\":1000,\"fee\":50,\"currency\":\"ZAR\","
-             "\"balance\":{\"posted\":8950,\"held\":0,\"available\":8950}");
-    /* calls without money, and a refusal */
-    scratch_run(scratch, "insert into idempotency values "
-                         "(a(), 'user', sha256('x'), 201, '{\"id\":\"usr_x\"}', null, now()), "
-                         "(a(), 'refused', sha256('x'), 422, '{\"code\":\"x\"}', null, now())");
 }
 
 static void test_a_sound_ledger_holds(void **state)
@@ -393,6 +327,81 @@ static void test_the_other_kinds(void **state)
     scratch_run(scratch, "set session_replication_role = replica");
     for (size_t i = 0; i < sizeof movement_corruptions / sizeof movement_corruptions[0]; i++)
         missed += !is_found(scratch, &movement_corruptions[i]);
+    assert_int_equal(missed, 0);
+    verify(scratch->owner, NULL, &said);
+    assert_string_equal(said.broken, "");
+    scratch_free(scratch);
+}
+
+/* ---- a bulk: t, and with it u, whose key is t's */
+
+static void make_bulk(struct scratch *scratch)
+{
+    const struct uuid id = uuid_new(clock_now());
+    char hex[33];
+    char text[UUID_TEXT_MAX];
+    for (size_t k = 0; k < 16; k++)
+        snprintf(hex + 2 * k, 3, "%02x", id.bytes[k]);
+    uuid_format(&id, "tx_", text);
+    scratch_run(scratch, "create function u() returns uuid language sql as $$ select '%s'::uuid $$",
+                hex);
+    scratch_run(
+        scratch,
+        "insert into transactions (id, kind, currency, amount, fee, from_account, "
+        "to_account, from_version, to_version, caller, trace_id, created_at) values "
+        "(u(), 2, %d, 300, 20, a(), b(), 3, 2, o(), '', now()); insert into postings values "
+        "(a(), 3, u(), -320, 8630, 0), (b(), 2, u(), 300, 1300, 0), (f(), 2, u(), 20, 70, "
+        "0); update accounts set posted = 8630, version = 3 where id = a(); "
+        "update accounts set posted = 1300, version = 2 where id = b(); "
+        "update accounts set posted = 70, version = 2 where id = f(); "
+        "insert into links values (t(), u(), 100, 300, 20)",
+        (int)CURRENCY_ZAR);
+    scratch_run(
+        scratch,
+        "update idempotency set answer = convert_to('{\"mode\":\"each\",\"posted\":2,"
+        "\"refused\":1,\"results\":[{\"index\":0,\"status\":\"posted\",\"transaction\":' || "
+        "substr(convert_from(answer, 'UTF8'), 7, 31) || ',\"fee\":50},{\"index\":1,"
+        "\"status\":\"refused\"},{\"index\":2,\"status\":\"posted\",\"transaction\":\"%s\","
+        "\"fee\":20}]}', 'UTF8') where key = 'key-t'",
+        text);
+}
+
+static const struct corruption bulk_corruptions[] = {
+    {"delete from links", "47", "transaction without key", NULL},
+    {"update links set original = d()", "47", "another caller", NULL},
+    {"update links set original = a()", "47", "link to no bulk", NULL},
+    {"update links set transaction_id = t()", "147", "link without transaction", NULL},
+    {"update links set fee = 19", "17", "link without transaction", NULL},
+    {"update links set amount = 299", "1", "link without transaction", NULL},
+    {"insert into links values (d(), u(), 100, 300, 20)", "4", "than its bulk", NULL},
+    {"update transactions set caller = a() where id = u()", "4", "than its bulk", NULL},
+    {"update idempotency set transaction_id = null where key = 'key-t'", "4", "promises", NULL},
+    {"insert into idempotency select caller, 'own', request_hash, status, answer, u(), created_at "
+     "from idempotency where key = 'key-t'",
+     "47", "two keys", NULL},
+    {ANSWER("\"posted\":2", "\"posted\":3"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"fee\":50", "\"fee\":20"), "7", "the answer of tx_", NULL},
+    {ANSWER("\"fee\":20", "\"fee\":21"), "7", "the answer of tx_", NULL},
+    {ANSWER("{\"index\":1,\"status\":\"refused\"", "{\"index\":1,\"status\":\"posted\""), "7",
+     "the answer of tx_", NULL},
+    {ANSWER("{\"index\":2,\"status\":\"posted\"", "{\"index\":2,\"status\":\"refused\""), "7",
+     "the answer of tx_", NULL},
+};
+
+static void test_bulks(void **state)
+{
+    struct scratch *scratch = scratch_copy(stack, sound);
+    struct said said;
+    int missed = 0;
+    (void)state;
+    make_bulk(scratch);
+    verify(scratch->owner, NULL, &said);
+    assert_string_equal(said.broken, "");
+    assert_false(said.lines[0].searched || said.lines[1].searched || said.lines[3].searched);
+    keep_rows(scratch);
+    scratch_run(scratch, "set session_replication_role = replica");
+    for (size_t i = 0; i < sizeof bulk_corruptions / sizeof bulk_corruptions[0]; i++)
+        missed += !is_found(scratch, &bulk_corruptions[i]);
     assert_int_equal(missed, 0);
     verify(scratch->owner, NULL, &said);
     assert_string_equal(said.broken, "");
@@ -736,7 +745,7 @@ static int set_up(void **state)
     signal(SIGPIPE, SIG_IGN);
     stack = stack_start(NULL);
     sound = scratch_new(stack, true);
-    make_ledger(sound);
+    sound_ledger_make(sound);
     scratch_sockets(stack, folder, path);
     redis = redisConnectUnix(path);
     return redis == NULL || redis->err != 0 ? -1 : 0;
@@ -757,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_a_sound_ledger_holds),
         cmocka_unit_test(test_each_corruption_is_found),
         cmocka_unit_test(test_the_other_kinds),
+        cmocka_unit_test(test_bulks),
         cmocka_unit_test(test_a_database_that_is_not_ours),
         cmocka_unit_test(test_the_cache),
         cmocka_unit_test(test_copies_of_wallets),
