@@ -246,9 +246,13 @@ static bool make_tls(const struct config *c, struct tls_server *tls[2])
     return false;
 }
 
-static struct session_limits session_limits_of(const struct config *c)
+static struct session_limits session_limits_of(const struct config *c, int which)
 {
     struct session_limits limits = session_limits_default;
+    if (which == PUBLIC) {
+        limits.large_path = service_large_path;
+        limits.large_bytes_max = SERVICE_LARGE_BYTES_MAX;
+    }
     limits.streams_max = (uint32_t)c->streams_max;
     limits.header_timeout_us = c->header_timeout_s * CLOCK_SECOND;
     limits.body_timeout_us = c->body_timeout_s * CLOCK_SECOND;
@@ -263,7 +267,7 @@ static struct listener_settings listener_settings_of(struct worker *w, int which
     const struct config *c = &w->config;
     return (struct listener_settings){
         .name = which == PUBLIC ? "public" : "operators",
-        .limits = session_limits_of(c),
+        .limits = session_limits_of(c, which),
         .connections_max = (int)c->connections_max,
         .handshake_timeout_us = c->handshake_timeout_s * CLOCK_SECOND,
         .proxies = c->proxies,

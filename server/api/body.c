@@ -10,11 +10,12 @@
 #include "ledger/money.h"
 #include "ledger/transaction.h"
 
-/* "/name", in the arena: pointers outlive this call. */
+/* "/name", behind the pointer to what it is in; in the arena: pointers outlive this call. */
 static struct slice pointer_to(struct call *call, struct slice name)
 {
     struct bytes text;
     bytes_init(&text, &call->request->arena);
+    bytes_add_slice(&text, call->within);
     bytes_add_char(&text, '/');
     for (size_t i = 0; i < name.length && i < 64; i++) {
         if (name.at[i] == '~' || name.at[i] == '/')
@@ -207,6 +208,57 @@ static void read_events(struct call *call, const char *name, const struct json *
               "must be a list of event types like \"transaction.deposit\", or [\"*\"]");
 }
 
+static void read_members(struct call *call, const struct body_field *fields,
+                         const struct json *object, void *out);
+
+static void read_object(struct call *call, const struct body_objects *objects, size_t index,
+                        const struct json *value)
+{
+    if (json_kind(value) == JSON_OBJECT)
+        read_members(call, objects->fields, value, (char *)objects->at + index * objects->size);
+    else
+        call_add_field(call, call->within, "type", "must be an object");
+}
+
+static bool expect_objects(struct call *call, const struct body_field *field,
+                           const struct json *value)
+{
+    struct bytes detail;
+    bool list = json_kind(value) == JSON_ARRAY;
+    if (list && json_count(value) >= field->min && json_count(value) <= field->max)
+        return true;
+    bytes_init(&detail, &call->request->arena);
+    bytes_printf(&detail, "must be a list of %zu to %zu objects", field->min, field->max);
+    bytes_add_char(&detail, '\0');
+    fault(call, field->name, list ? "range" : "type",
+          detail.failed ? "has too few or too many" : detail.at);
+    return false;
+}
+
+static void read_objects(struct call *call, const struct body_field *field,
+                         const struct json *value, struct body_objects *out)
+{
+    size_t at = 0;
+    const struct json *element;
+    assert(call->within.length == 0); /* no lists in lists */
+    if (!expect_objects(call, field, value))
+        return;
+    out->at = arena_array(&call->request->arena, json_count(value), out->size);
+    if (out->at == NULL) {
+        fault(call, field->name, "range", "more than can be kept just now");
+        return;
+    }
+    while (json_next_element(value, &at, &element) &&
+           call->problem.field_count < PROBLEM_FIELDS_MAX) {
+        char text[64];
+        struct bytes within = {.at = text, .capacity = sizeof text, .limit = sizeof text};
+        bytes_printf(&within, "/%s/%zu", field->name, out->count);
+        call->within = arena_copy(&call->request->arena, bytes_view(&within));
+        read_object(call, out, out->count++, element);
+    }
+    call->within = (struct slice){NULL, 0};
+}
+
 static void read_field(struct call *call, const struct body_field *field, const struct json *value,
                        void *out)
 {
@@ -236,6 +288,9 @@ static void read_field(struct call *call, const struct body_field *field, const 
         return;
     case BODY_RECIPIENT:
         read_recipient(call, field, value, at);
+        return;
+    case BODY_OBJECTS:
+        read_objects(call, field, value, at);
         return;
     case BODY_EVENTS:
         read_events(call, field->name, value, at);
@@ -315,6 +370,15 @@ static void add_value(struct bytes *all, const void *data, size_t length)
     bytes_add(all, data, length);
 }
 
+static void add_fields(struct bytes *all, const struct body_field *fields, const void *out);
+
+static void add_objects(struct bytes *all, const struct body_objects *objects)
+{
+    bytes_add_be32(all, (uint32_t)objects->count);
+    for (size_t i = 0; i < objects->count; i++)
+        add_fields(all, objects->fields, (const char *)objects->at + i * objects->size);
+}
+
 static void add_field(struct bytes *all, const struct body_field *field, const void *at)
 {
     add_value(all, field->name, strlen(field->name));
@@ -347,7 +411,16 @@ static void add_field(struct bytes *all, const struct body_field *field, const v
             add_value(all, to->wallet.bytes, sizeof to->wallet.bytes);
         return;
     }
+    case BODY_OBJECTS:
+        add_objects(all, at);
+        return;
     }
+}
+
+static void add_fields(struct bytes *all, const struct body_field *fields, const void *out)
+{
+    for (; fields->name != NULL; fields++)
+        add_field(all, fields, (const char *)out + fields->offset);
 }
 
 void body_hash(const struct call *call, const struct body_field *fields, const void *out,
@@ -358,8 +431,7 @@ void body_hash(const struct call *call, const struct body_field *fields, const v
     const char *method = request_method_name(call->request->method);
     add_value(&all, method, strlen(method));
     add_value(&all, call->request->path.at, call->request->path.length);
-    for (; fields->name != NULL; fields++)
-        add_field(&all, fields, (const char *)out + fields->offset);
+    add_fields(&all, fields, out);
     crypto_sha256(bytes_view(&all), hash);
     if (all.failed) /* then it equals nothing: refused as another request at worst */
         crypto_random(hash, 32);

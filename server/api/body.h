@@ -18,6 +18,7 @@ enum body_kind {
     BODY_CURRENCY,  /* currency: an ISO 4217 code */
     BODY_WALLET,    /* struct uuid: wal_... */
     BODY_RECIPIENT, /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
+    BODY_OBJECTS,   /* struct body_objects: min..max of them */
     BODY_EVENTS     /* int64_t: ["transaction.deposit", ...] or ["*"], as struct webhook's kinds */
 };
 
@@ -27,12 +28,22 @@ struct body_recipient {
     struct slice phone;
 };
 
+struct body_field;
+
+/* A list of objects that are read alike. The asker sets fields and size before body_read. */
+struct body_objects {
+    const struct body_field *fields;
+    size_t size; /* of one in C */
+    void *at;    /* `count` of them, in the request's arena */
+    size_t count;
+};
+
 struct body_field {
     const char *name;
     enum body_kind kind;
     bool required;   /* an optional one may be absent or null, and stays as it was */
     size_t offset;   /* of its value in the operation */
-    size_t min, max; /* of texts, in characters; of integers */
+    size_t min, max; /* of texts, in characters; of integers; of objects, how many */
 };
 
 /* Read the whole body by `fields` (ended by a NULL name) into `out`. False: call is refused, with

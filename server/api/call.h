@@ -23,6 +23,7 @@ struct call {
     struct service *service;
     struct gate_question gate;
     struct problem problem; /* what call_refuse sends */
+    struct slice within;    /* body.c's: the pointer to the object that it reads; none: the body */
     bool refused;
 };
 

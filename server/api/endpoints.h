@@ -20,6 +20,7 @@ void wallet_events(void *owner, struct request *request);
 void show_balance(void *owner, struct request *request);
 void show_statement(void *owner, struct request *request);
 void create_transfer(void *owner, struct request *request);
+void create_bulk(void *owner, struct request *request);
 void create_deposit(void *owner, struct request *request);
 void create_withdrawal(void *owner, struct request *request);
 void create_hold(void *owner, struct request *request);

@@ -41,7 +41,10 @@ enum flow_verdict movement_ask(struct call *call, struct movement *movement)
         .expires_in = movement->expires_in_s * CLOCK_SECOND,
         .allow_negative = movement->allow_negative,
         .deadline = clock_monotonic() + call->service->settings.posting_deadline_us,
-        .render = receipt_render,
+        .items = movement->items,
+        .item_count = movement->item_count,
+        .all = movement->all,
+        .render = movement->render == NULL ? receipt_render : movement->render,
         .recall = receipt_recall,
         .done = done,
     };

@@ -23,7 +23,12 @@ struct movement {
     struct posting_subject subject;
     int64_t expires_in_s; /* of a hold */
     bool allow_negative;
-    struct slice answer; /* copied out of the batch */
+    const struct posting_item *items; /* of a bulk */
+    size_t item_count;
+    bool all;
+    int (*render)(const struct posting_order *order, const struct posting_decision *decision,
+                  struct bytes *body); /* NULL: receipt_render */
+    struct slice answer;               /* copied out of the batch */
 };
 
 /* Step, before anything else: refuse at once what would have to wait too long for posting. */

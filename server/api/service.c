@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
+const char service_large_path[] = "/v1/transfers/bulk";
+
 /* A literal stands before the {id} it could be taken for. */
 const struct route service_routes[] = {
     {METHOD_POST, "/v1/users", create_user},
@@ -31,6 +33,7 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/wallets/{id}/limits", show_limits},
     {METHOD_POST, "/v1/wallets/{id}/close", close_wallet},
     {METHOD_POST, "/v1/transfers", create_transfer},
+    {METHOD_POST, "/v1/transfers/bulk", create_bulk},
     {METHOD_POST, "/v1/deposits", create_deposit},
     {METHOD_POST, "/v1/withdrawals", create_withdrawal},
     {METHOD_POST, "/v1/holds", create_hold},

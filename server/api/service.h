@@ -42,6 +42,10 @@ struct service {
 extern const struct route service_routes[];          /* the public listener's */
 extern const struct route service_operator_routes[]; /* the operators' */
 
+/* The one call whose body may have more than others. */
+extern const char service_large_path[];
+#define SERVICE_LARGE_BYTES_MAX (UINT32_C(256) * 1024)
+
 /* In the master, once, before the fork. */
 void service_register_metrics(void);
 

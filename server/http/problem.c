@@ -66,9 +66,9 @@ static void write_fields(struct json_writer *writer, const struct problem *probl
     json_write_array_end(writer);
 }
 
-void problem_write(const struct problem *problem, const struct uuid *request_id, struct bytes *out)
+void problem_write_members(const struct problem *problem, const struct uuid *request_id,
+                           struct json_writer *writer)
 {
-    struct json_writer writer;
     char id[UUID_TEXT_MAX];
     char type[80];
     const char *name = problem_name(problem->code);
@@ -76,30 +76,36 @@ void problem_write(const struct problem *problem, const struct uuid *request_id,
            problem->extra_count <= PROBLEM_EXTRAS_MAX);
     uuid_format(request_id, "req_", id);
     snprintf(type, sizeof type, "%s%s", TYPE_BASE, name);
+    json_write_key(writer, "type");
+    json_write_text(writer, type);
+    json_write_key(writer, "title");
+    json_write_text(writer, problem_title(problem->code));
+    json_write_key(writer, "status");
+    json_write_int(writer, problem_status(problem->code));
+    json_write_key(writer, "detail");
+    json_write_text(writer,
+                    problem->detail == NULL ? problem_title(problem->code) : problem->detail);
+    json_write_key(writer, "code");
+    json_write_text(writer, name);
+    json_write_key(writer, "request_id");
+    json_write_text(writer, id);
+    if (problem->field_count > 0)
+        write_fields(writer, problem);
+    for (size_t i = 0; i < problem->extra_count; i++) {
+        json_write_key(writer, problem->extras[i].name);
+        if (problem->extras[i].text != NULL)
+            json_write_text(writer, problem->extras[i].text);
+        else
+            json_write_int(writer, problem->extras[i].number);
+    }
+}
+
+void problem_write(const struct problem *problem, const struct uuid *request_id, struct bytes *out)
+{
+    struct json_writer writer;
     json_write_init(&writer, out);
     json_write_object(&writer);
-    json_write_key(&writer, "type");
-    json_write_text(&writer, type);
-    json_write_key(&writer, "title");
-    json_write_text(&writer, problem_title(problem->code));
-    json_write_key(&writer, "status");
-    json_write_int(&writer, problem_status(problem->code));
-    json_write_key(&writer, "detail");
-    json_write_text(&writer,
-                    problem->detail == NULL ? problem_title(problem->code) : problem->detail);
-    json_write_key(&writer, "code");
-    json_write_text(&writer, name);
-    json_write_key(&writer, "request_id");
-    json_write_text(&writer, id);
-    if (problem->field_count > 0)
-        write_fields(&writer, problem);
-    for (size_t i = 0; i < problem->extra_count; i++) {
-        json_write_key(&writer, problem->extras[i].name);
-        if (problem->extras[i].text != NULL)
-            json_write_text(&writer, problem->extras[i].text);
-        else
-            json_write_int(&writer, problem->extras[i].number);
-    }
+    problem_write_members(problem, request_id, &writer);
     json_write_object_end(&writer);
 }
 

@@ -62,8 +62,8 @@
     X(ARCHIVED, archived, 410, "That month is archived",                                           \
       "Ask the operators for it: `month` and `archive` say what to ask for. Later months and "     \
       "balances are here.")                                                                        \
-    X(BODY_TOO_LARGE, body_too_large, 413, "The body is over 64 KiB",                              \
-      "Send less: no call needs more than 64 KiB.")                                                \
+    X(BODY_TOO_LARGE, body_too_large, 413, "The body is too large",                                \
+      "Send less: 64 KiB at most, 256 KiB to /v1/transfers/bulk.")                                 \
     X(UNSUPPORTED_MEDIA_TYPE, unsupported_media_type, 415, "The body must be application/json",    \
       "Send Content-Type: application/json.")                                                      \
     X(INSUFFICIENT_FUNDS, insufficient_funds, 422, "Not enough money available",                   \
@@ -97,6 +97,9 @@
       "right by the operators.")                                                                   \
     X(REFUND_EXCEEDS_ORIGINAL, refund_exceeds_original, 422, "More than is left of the original",  \
       "Give back at most `remaining`: what went back before counts.")                              \
+    X(BULK_REFUSED, bulk_refused, 422, "Nothing of the bulk was posted",                           \
+      "Read `results`: each item says why it was refused, or that nothing spoke against it. A "    \
+      "new try needs a new key.")                                                                  \
     X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request",  \
       "Use a new key for a new request; with this key, repeat the first request exactly.")         \
     X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \
@@ -162,7 +165,13 @@ bool problem_find(struct slice name, enum problem_code *code);
 /* The body for `problem`, appended to `out`. Also used by posting, which stores refusals byte for
  * byte. */
 struct bytes;
+struct json_writer;
 void problem_write(const struct problem *problem, const struct uuid *request_id, struct bytes *out);
+
+/* Its members alone, into an object that the caller has begun and will end: for members of its own.
+ */
+void problem_write_members(const struct problem *problem, const struct uuid *request_id,
+                           struct json_writer *writer);
 
 /* The catalogue as a page of the docs. */
 void problem_write_docs(struct bytes *out);

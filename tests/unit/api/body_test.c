@@ -229,6 +229,79 @@ static void test_faults_are_told_at_their_field(void **state)
     bytes_release(&text);
 }
 
+/* ---- lists of objects */
+
+struct list {
+    struct body_objects items;
+    int64_t amount; /* beside it */
+};
+
+static const struct body_field list_fields[] = {
+    {"items", BODY_OBJECTS, true, offsetof(struct list, items), 1, 3},
+    {"amount", BODY_AMOUNT, false, offsetof(struct list, amount), 0, 0},
+    {NULL, BODY_TEXT, false, 0, 0, 0},
+};
+
+static const struct body_field item_fields[] = {
+    {"amount", BODY_AMOUNT, true, offsetof(struct order, amount), 0, 0},
+    {"note", BODY_TEXT, false, offsetof(struct order, note), 1, 8},
+    {NULL, BODY_TEXT, false, 0, 0, 0},
+};
+
+/* `pointer`: NULL when it's good. */
+static void read_list(const char *text, const char *pointer, uint8_t hash[32])
+{
+    struct asked asked;
+    struct list list = {.items = {.fields = item_fields, .size = sizeof(struct order)}};
+    asked_start(&asked, "/", text);
+    bool good = body_read(&asked.call, list_fields, &list);
+    assert_int_equal(good, pointer == NULL);
+    if (good) {
+        const struct order *orders = list.items.at;
+        for (size_t i = 0; i < list.items.count; i++)
+            assert_int_equal(orders[i].amount, i + 1);
+        body_hash(&asked.call, list_fields, &list, hash);
+    } else {
+        assert_true(slice_equals(asked.call.problem.fields[0].pointer, pointer));
+    }
+    asked_end(&asked);
+}
+
+static void test_lists_of_objects(void **state)
+{
+    static const char *const good[] = {
+        "{\"items\":[{\"amount\":1}]}", "{\"items\":[{\"amount\":1,\"note\":\"a\"}]}",
+        "{\"items\":[{\"amount\":1},{\"amount\":2}]}",
+        "{\"items\":[{\"amount\":1},{\"amount\":2,\"note\":\"a\"}]}",
+        "{\"items\":[{\"amount\":1,\"note\":\"a\"},{\"amount\":2}],\"amount\":7}"};
+    static const struct {
+        const char *text;
+        const char *pointer;
+    } bad[] = {
+        {"{\"items\":[]}", "/items"},
+        {"{\"items\":{}}", "/items"},
+        {"{\"items\":[1]}", "/items/0"},
+        {"{\"items\":[{\"amount\":1},{\"amount\":0}]}", "/items/1/amount"},
+        {"{\"items\":[{\"amount\":1},{\"amount\":2},{}]}", "/items/2/amount"},
+        {"{\"items\":[{\"amount\":1,\"a/b\":0}]}", "/items/0/a~1b"},
+        {"{\"items\":[{\"amount\":1},{\"amount\":2},{\"amount\":3},{\"amount\":4}]}", "/items"},
+        {"{\"items\":[{\"amount\":1}],\"amount\":0}", "/amount"}, /* outside again */
+    };
+    enum { GOOD = sizeof good / sizeof good[0] };
+    uint8_t hashes[GOOD][32];
+    uint8_t again[32];
+    (void)state;
+    for (size_t i = 0; i < GOOD; i++) {
+        read_list(good[i], NULL, hashes[i]);
+        read_list(good[i], NULL, again);
+        assert_memory_equal(hashes[i], again, 32);
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(hashes[i], hashes[k], 32);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        read_list(bad[i].text, bad[i].pointer, again);
+}
+
 static void test_many_faults_are_told_up_to_a_bound(void **state)
 {
     struct asked asked;
@@ -318,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash_is_equal_when_the_fields_are),
         cmocka_unit_test(test_faults_are_told_at_their_field),
+        cmocka_unit_test(test_lists_of_objects),
         cmocka_unit_test(test_many_faults_are_told_up_to_a_bound),
         cmocka_unit_test(test_content_types),
         cmocka_unit_test(test_characters),
