@@ -236,6 +236,15 @@ static void complete(struct session *session, struct request *request)
     session->ready++;
 }
 
+/* Bodies of all sessions together are bounded by held_max, whatever one may be. */
+static size_t body_limit(const struct session *session, const struct request *request)
+{
+    const struct session_limits *limits = &session->limits;
+    bool large = limits->large_path != NULL && request->method == METHOD_POST &&
+                 slice_equals(request->path, limits->large_path);
+    return large ? limits->large_bytes_max : limits->body_bytes_max;
+}
+
 static void take_frame(struct session *session, const nghttp2_frame *frame)
 {
     struct request *request = request_of(session, frame->hd.stream_id);
@@ -244,6 +253,7 @@ static void take_frame(struct session *session, const nghttp2_frame *frame)
         return;
     if (frame->hd.type == NGHTTP2_HEADERS && !request->complete) {
         request->arrived = session->now;
+        request->body.limit = body_limit(session, request);
         request->expires = session->now + session->limits.body_timeout_us;
     }
     if (ended || request->fault == REQUEST_HEADERS_TOO_LARGE)
@@ -305,7 +315,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
             nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
         return 0;
     }
-    bool fits = length <= session->limits.body_bytes_max - request->body.length;
+    bool fits = length <= request->body.limit - request->body.length;
     bool room = request_held() + length <= session->limits.held_max;
     if (fits && room) {
         bytes_add(&request->body, data, length);

@@ -70,7 +70,7 @@ struct request {
     struct slice user_agent;
     struct slice accept;
     bool has_client_certificate; /* verified, on the operators' listener */
-    struct bytes body;           /* at most 64 KiB */
+    struct bytes body;           /* session_limits say how much */
 
     const struct route *route;                       /* set by the router, NULL: 404 or 405 */
     struct slice parameters[REQUEST_PARAMETERS_MAX]; /* the {id}s of the path, in order */

@@ -21,6 +21,8 @@ struct session_limits {
     uint32_t header_bytes_max; /* 16 KiB decoded, per request; past it 431, past 8 times that
                                   the connection ends */
     uint32_t body_bytes_max;   /* 64 KiB; past it 413 */
+    const char *large_path;    /* what is posted to this path may be larger; NULL: nothing */
+    uint32_t large_bytes_max;
     uint32_t output_max; /* response bytes of all streams that wait to be sent; past it complete
                             requests wait to be served. Reading goes on: the peer's window updates
                             are what lets the answers out */

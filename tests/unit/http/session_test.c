@@ -483,6 +483,30 @@ static void test_body_too_large_gets_413(void **state)
     }
 }
 
+/* One path's bodies may be larger, when they are posted to it. */
+static void test_one_path_takes_more(void **state)
+{
+    static char text[200001];
+    static const struct {
+        const char *method, *path;
+        size_t length;
+        int status;
+    } cases[] = {{"POST", "/large", 200000, 200},     {"POST", "/large", 200001, 413},
+                 {"PUT", "/large", 200000, 413},      {"POST", "/large/", 200000, 413},
+                 {"POST", "/large?x=1", 200000, 200}, {"POST", "/", 65537, 413}};
+    (void)state;
+    limits.large_path = "/large";
+    limits.large_bytes_max = 200000;
+    open_pair(65535, false);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct slice body = {text, cases[i].length};
+        int32_t id = pair_request(&pair, cases[i].method, cases[i].path, &body, NULL);
+        pair_run(&pair);
+        assert_int_equal(pair.answers[id].status, cases[i].status);
+    }
+    assert_true(pair.open && !pair.goaway);
+}
+
 /* An answer that came early isn't followed by a reset at once: the peer has a second to see it. */
 static void test_the_rest_of_a_body_is_waited_for(void **state)
 {
@@ -674,6 +698,7 @@ int main(void)
         TEST(test_hpack_bomb),
         TEST(test_headers_too_large_get_431),
         TEST(test_body_too_large_gets_413),
+        TEST(test_one_path_takes_more),
         TEST(test_the_rest_of_a_body_is_waited_for),
         TEST(test_all_together_are_bounded),
         TEST(test_streams_are_opened_in_order),
