@@ -19,7 +19,12 @@
 #include "scripting/fee_file.h"
 #include "scripting/fee_rule.h"
 #include "scripting/limit_file.h"
+#include "scripting/product.h"
 #include "scripting/sandbox.h"
+
+#define FEES ".fee.lua"
+#define LIMITS ".limit.lua"
+#define PRODUCTS ".product.lua"
 
 /* Of one file, in the bundle's image. */
 struct file {
@@ -42,6 +47,8 @@ struct bundle {
     size_t limit_count;
     struct tiers *caps; /* by currency */
     size_t caps_count;
+    struct product *products; /* one a *.product.lua */
+    size_t product_count;
 };
 
 /* The caps of a currency, of all its files together. */
@@ -125,7 +132,9 @@ static enum interest interest_in(const char *name)
 {
     if (name[0] == '.' || !ends_with(name, ".lua") || ends_with(name, "_test.lua"))
         return FILE_IGNORED;
-    return ends_with(name, ".fee.lua") || ends_with(name, ".limit.lua") ? FILE_RULE : FILE_UNKNOWN;
+    return ends_with(name, FEES) || ends_with(name, LIMITS) || ends_with(name, PRODUCTS)
+               ? FILE_RULE
+               : FILE_UNKNOWN;
 }
 
 static void take_entry(struct folder *folder, const char *name)
@@ -137,7 +146,8 @@ static void take_entry(struct folder *folder, const char *name)
         return;
     if (interest == FILE_UNKNOWN)
         bundle_report_add(folder->report, name, 0, 0,
-                          "unknown kind of rule file: known are *.fee.lua, *.limit.lua");
+                          "unknown kind of rule file: known are *.fee.lua, *.limit.lua, "
+                          "*.product.lua");
     else if (name[strspn(name, allowed)] != '\0')
         bundle_report_add(folder->report, "rules", 0, 0,
                           "a file name is made of letters, digits, '.', '_' and '-', not '%s'",
@@ -275,13 +285,34 @@ static void check_pair(const struct fee_rule *a, const struct fee_rule *b,
                           a->file);
 }
 
+static void check_products(const struct product *a, const struct product *b,
+                           struct bundle_report *report)
+{
+    if (strcmp(a->id, b->id) == 0)
+        bundle_report_add(report, b->file, 0, 0, "its id is taken by %s", a->file);
+}
+
+static size_t count_files(const struct bundle *bundle, const char *tail)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bundle->file_count; i++) {
+        char name[BUNDLE_NAME_MAX];
+        snprintf(name, sizeof name, "%.*s", (int)bundle->files[i].name.length,
+                 bundle->files[i].name.at);
+        count += ends_with(name, tail);
+    }
+    return count;
+}
+
 static void compile_file(struct bundle *bundle, const struct file *file,
                          struct bundle_report *report)
 {
     char name[BUNDLE_NAME_MAX];
     snprintf(name, sizeof name, "%.*s", (int)file->name.length, file->name.at);
-    if (ends_with(name, ".limit.lua"))
+    if (ends_with(name, LIMITS))
         limit_file_compile(name, file->source, &bundle->limits[bundle->limit_count++], report);
+    else if (ends_with(name, PRODUCTS))
+        product_compile(name, file->source, &bundle->products[bundle->product_count++], report);
     else
         fee_file_compile(name, file->source, &bundle->rules[bundle->rule_count++], report);
 }
@@ -338,6 +369,16 @@ static bool gather_caps(struct bundle *bundle)
     return true;
 }
 
+static void check_pairs(const struct bundle *bundle, struct bundle_report *report)
+{
+    for (size_t i = 0; i < bundle->rule_count; i++)
+        for (size_t k = 0; k < i; k++)
+            check_pair(&bundle->rules[k], &bundle->rules[i], report);
+    for (size_t i = 0; i < bundle->product_count; i++)
+        for (size_t k = 0; k < i; k++)
+            check_products(&bundle->products[k], &bundle->products[i], report);
+}
+
 static void compile(struct bundle *bundle, struct bundle_report *report)
 {
     int64_t deadline = sandbox_cpu_us() + BUNDLE_CPU_MAX_US;
@@ -350,25 +391,22 @@ static void compile(struct bundle *bundle, struct bundle_report *report)
     }
     if (report->count > 0)
         return;
-    for (size_t i = 0; i < bundle->rule_count; i++)
-        for (size_t k = 0; k < i; k++)
-            check_pair(&bundle->rules[k], &bundle->rules[i], report);
+    check_pairs(bundle, report);
     check_limits(bundle, report);
     if (!gather_caps(bundle))
         bundle_report_add(report, "rules", 0, 0, "out of memory");
 }
 
-/* How many files are limits. */
-static size_t count_limits(const struct bundle *bundle)
+/* Room for as many of each kind as there are files. False: no memory. */
+static bool make_room(struct bundle *bundle)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < bundle->file_count; i++) {
-        char name[BUNDLE_NAME_MAX];
-        snprintf(name, sizeof name, "%.*s", (int)bundle->files[i].name.length,
-                 bundle->files[i].name.at);
-        count += ends_with(name, ".limit.lua");
-    }
-    return count;
+    size_t products = count_files(bundle, PRODUCTS);
+    size_t limits = count_files(bundle, LIMITS);
+    bundle->rules = arena_array(&bundle->arena, bundle->file_count - products - limits,
+                                sizeof bundle->rules[0]);
+    bundle->limits = arena_array(&bundle->arena, limits, sizeof bundle->limits[0]);
+    bundle->products = arena_array(&bundle->arena, products, sizeof bundle->products[0]);
+    return bundle->rules != NULL && bundle->limits != NULL && bundle->products != NULL;
 }
 
 struct bundle *bundle_from_image(struct slice image, struct bundle_report *report)
@@ -384,9 +422,7 @@ struct bundle *bundle_from_image(struct slice image, struct bundle_report *repor
     bundle->image = arena_copy(&bundle->arena, image);
     crypto_sha256(bundle->image, bundle->hash);
     unpack(bundle);
-    bundle->rules = arena_array(&bundle->arena, bundle->file_count, sizeof bundle->rules[0]);
-    bundle->limits = arena_array(&bundle->arena, count_limits(bundle), sizeof bundle->limits[0]);
-    if (bundle->image.at == NULL || bundle->rules == NULL || bundle->limits == NULL)
+    if (bundle->image.at == NULL || !make_room(bundle))
         bundle_report_add(report, "rules", 0, 0, "out of memory");
     else
         compile(bundle, report);
@@ -465,6 +501,11 @@ const struct limit_caps *bundle_caps(const struct bundle *bundle, int tier, curr
     return &none;
 }
 
+size_t bundle_product_count(const struct bundle *bundle)
+{
+    return bundle->product_count;
+}
+
 struct slice bundle_image(const struct bundle *bundle)
 {
     return bundle->image;
@@ -473,6 +514,11 @@ struct slice bundle_image(const struct bundle *bundle)
 const struct fee_rule *bundle_fee_rules(const struct bundle *bundle)
 {
     return bundle->rules;
+}
+
+const struct product *bundle_products(const struct bundle *bundle)
+{
+    return bundle->products;
 }
 
 void bundle_write_files(const struct bundle *bundle, struct bytes *out)

@@ -43,9 +43,9 @@ void bundle_report_write(const struct bundle_report *report, struct bytes *out);
 
 struct bundle;
 
-/* All *.fee.lua and *.limit.lua of `directory` (its *_test.lua, *.md and hidden files are passed
- * over). Only regular files of UTF-8, no links. NULL: the report says why; nothing else has
- * changed. The reference is the caller's. */
+/* All *.fee.lua, *.limit.lua and *.product.lua of `directory` (its *_test.lua, *.md and hidden
+ * files are passed over). Only regular files of UTF-8, no links. NULL: the report says why; nothing
+ * else has changed. The reference is the caller's. */
 struct bundle *bundle_load(const char *directory, struct bundle_report *report);
 
 /* The same bundle again, from another's image: the files' names and contents as they are hashed. An
@@ -65,6 +65,7 @@ size_t bundle_limit_count(const struct bundle *bundle);
 struct limit_caps;
 bool bundle_has_rolling(const struct bundle *bundle); /* any rolling window, of whomever */
 const struct limit_caps *bundle_caps(const struct bundle *bundle, int tier, currency which);
+size_t bundle_product_count(const struct bundle *bundle);
 
 /* The files as JSON, {"name": "content", ...}, to be stored: what priced a transaction can be read
  * years later. */
@@ -73,5 +74,8 @@ void bundle_write_files(const struct bundle *bundle, struct bytes *out);
 struct fee_rule;
 const struct fee_rule *
 bundle_fee_rules(const struct bundle *bundle); /* bundle_rule_count of them */
+
+struct product;
+const struct product *bundle_products(const struct bundle *bundle);
 
 #endif

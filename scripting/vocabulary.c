@@ -5,6 +5,7 @@
 
 #define LAST_FEE "moolah.fee"
 #define LAST_LIMIT "moolah.limit"
+#define LAST_PRODUCT "moolah.product"
 #define DECIMAL_MAX \
     40 /* characters: 64 bits, their point, and zeros that somebody likes in front */
 
@@ -94,6 +95,11 @@ static int make_limit(lua_State *lua)
     return keep_table(lua, "limit", LAST_LIMIT);
 }
 
+static int make_product(lua_State *lua)
+{
+    return keep_table(lua, "product", LAST_PRODUCT);
+}
+
 /* An unknown global: a currency, or a mistake. */
 static int find_global(lua_State *lua)
 {
@@ -119,6 +125,8 @@ void vocabulary_open(struct lua_State *lua)
     lua_setfield(lua, -2, "fee");
     lua_pushcfunction(lua, make_limit);
     lua_setfield(lua, -2, "limit");
+    lua_pushcfunction(lua, make_product);
+    lua_setfield(lua, -2, "product");
     lua_pushcfunction(lua, make_rate);
     lua_setfield(lua, -2, "pct");
     lua_createtable(lua, 0, 2);
@@ -147,4 +155,9 @@ bool vocabulary_is_fee(struct lua_State *lua, int at)
 bool vocabulary_is_limit(struct lua_State *lua, int at)
 {
     return is_kept(lua, at, LAST_LIMIT);
+}
+
+bool vocabulary_is_product(struct lua_State *lua, int at)
+{
+    return is_kept(lua, at, LAST_PRODUCT);
 }

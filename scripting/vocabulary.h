@@ -1,6 +1,6 @@
-/* The words of rule files: `fee { ... }`, `limit { ... }`, amounts (`ZAR "100.00"`) and rates (`pct
- * "0.90"`). They become integers at load; digits are checked against the currency. Each is a small
- * table: {amount=, code=} or {ppm=}. */
+/* The words of rule files: `fee { ... }`, `limit { ... }`, `product { ... }`, amounts (`ZAR
+ * "100.00"`) and rates (`pct "0.90"`). They become integers at load; digits are checked against the
+ * currency. Each is a small table: {amount=, code=} or {ppm=}. */
 #ifndef SCRIPTING_VOCABULARY_H
 #define SCRIPTING_VOCABULARY_H
 
@@ -22,5 +22,6 @@ bool vocabulary_decimal(struct slice text, int digits, int64_t *out);
 /* Is the value at `at` what the last `fee { }`, the last `limit { }` made? */
 bool vocabulary_is_fee(struct lua_State *lua, int at);
 bool vocabulary_is_limit(struct lua_State *lua, int at);
+bool vocabulary_is_product(struct lua_State *lua, int at);
 
 #endif

@@ -50,6 +50,8 @@ const struct route service_routes[] = {
     {METHOD_POST, "/v1/webhooks/{id}/rotate", webhook_calls_rotate},
     {METHOD_POST, "/v1/webhooks/{id}/replay", replay_webhook},
     {METHOD_GET, "/v1/webhooks/{id}/deliveries", list_deliveries},
+    {METHOD_GET, "/v1/products", show_product_list},
+    {METHOD_GET, "/v1/products/{id}", show_product},
     {METHOD_OTHER, NULL, NULL},
 };
 

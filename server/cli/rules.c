@@ -56,6 +56,8 @@ static void print_check_json(const struct bundle *bundle, const struct bundle_re
         format_hash(bundle, hash);
         json_write_key(json, "rules");
         json_write_int(json, (int64_t)(bundle_rule_count(bundle) + bundle_limit_count(bundle)));
+        json_write_key(json, "products");
+        json_write_int(json, (int64_t)bundle_product_count(bundle));
         json_write_key(json, "bundle");
         json_write_text(json, hash);
     }

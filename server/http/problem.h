@@ -45,6 +45,8 @@
       "Check the id: it doesn't exist, or the caller had no part in it.")                          \
     X(USER_NOT_FOUND, user_not_found, 404, "No such user",                                         \
       "Check the id: usr_ and 26 characters.")                                                     \
+    X(PRODUCT_NOT_FOUND, product_not_found, 404, "No such product",                                \
+      "Ask for the catalogue: it isn't in it, or not any more.")                                   \
     X(SESSION_NOT_FOUND, session_not_found, 404, "No such session",                                \
       "Nothing to do: it doesn't exist, isn't the caller's, or is signed out already.")            \
     X(WEBHOOK_NOT_FOUND, webhook_not_found, 404, "No such webhook",                                \

@@ -173,7 +173,7 @@ extern const struct uuid posting_system_caller;
 /* The bundle that prices from the next batch on; a reference is taken. */
 void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle);
 
-/* NULL: none yet. */
+/* The one that prices now; NULL: none yet. Borrowed until the loop goes on. */
 const struct bundle *posting_bundle(const struct posting_queue *queue);
 
 bool posting_is_ready(

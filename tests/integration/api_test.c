@@ -2,7 +2,8 @@
  * server, real PostgreSQL and Redis.
  *
  * Covers: server/api/create_transfer.c server/api/create_deposit.c server/api/movement.c
- *     server/api/show_transaction.c server/api/list_transactions.c server/api/receipt.c */
+ *     server/api/show_product.c scripting/rule_reader.c server/api/show_transaction.c
+ * server/api/list_transactions.c server/api/receipt.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -385,6 +386,30 @@ static void test_other_wallets(void **state)
                 400, "invalid_request");
 }
 
+static void test_the_catalogue(void **state)
+{
+    struct client_call question = {.method = "GET", .path = "/v1/products"};
+    char path[100];
+    (void)state;
+    assert_int_equal(talk_ask("GET", "/v1/products", NULL, NULL, NULL), 200);
+    assert_string_equal(talk_member("data.code"), "airtime.r50");
+    assert_non_null(strstr(talk.call.answer, "\"amounts\":[5000]"));
+    snprintf(path, sizeof path, "/v1/products/%s", talk_member("data.id"));
+    talk_extra(&question, "if-none-match", talk_header("etag"));
+    assert_int_equal(talk_send(&question), 304);
+    assert_int_equal(talk_ask("GET", path, NULL, NULL, NULL), 200);
+    assert_string_equal(talk_member("name"), "Airtime R50");
+    question.path = path;
+    memset(question.extra, 0, sizeof question.extra);
+    talk_extra(&question, "if-none-match", talk_header("etag"));
+    assert_int_equal(talk_send(&question), 304);
+    talk_expect(talk_ask("GET", "/v1/products/prd_00000000000000000000000000", NULL, NULL, NULL),
+                404, "product_not_found");
+    talk_expect(talk_ask("GET", "/v1/products?limit=3", NULL, NULL, NULL), 400, "invalid_request");
+    snprintf(path, sizeof path, "/v1/products/x?y=1");
+    talk_expect(talk_ask("GET", path, NULL, NULL, NULL), 400, "invalid_request");
+}
+
 static void test_equal_keys_at_once_move_once(void **state)
 {
     enum { TIMES = 40 };
@@ -451,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_statement_filters),
         cmocka_unit_test(test_deposits),
         cmocka_unit_test(test_other_wallets),
+        cmocka_unit_test(test_the_catalogue),
         cmocka_unit_test(test_equal_keys_at_once_move_once),
         cmocka_unit_test(test_log_holds_no_secrets),
         cmocka_unit_test(test_ledger_verifies),

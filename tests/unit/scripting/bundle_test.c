@@ -77,6 +77,7 @@ static void test_the_rules_of_this_repository(void **state)
 
     assert_non_null(bundle);
     assert_int_equal(bundle_rule_count(bundle), 2);
+    assert_int_equal(bundle_product_count(bundle), 2);
     assert_string_equal(bundle_fee_rules(bundle)[0].file, "own.fee.lua");
     assert_string_equal(bundle_fee_rules(bundle)[1].file, "transfer.fee.lua");
     bundle_retain(bundle);
@@ -174,9 +175,11 @@ static void test_what_is_no_rule_file(void **state)
     static const struct {
         const char *name, *text, *file, *message;
     } cases[] = {
-        {"a.lua", "", "a.lua", "unknown kind of rule file: known are *.fee.lua, *.limit.lua"},
+        {"a.lua", "", "a.lua",
+         "unknown kind of rule file: known are *.fee.lua, *.limit.lua, *.product.lua"},
         {"a.limit.lua", "", "a.limit.lua", "the file must end in: return limit { ... }"},
-        {"fee.lua", "", "fee.lua", "unknown kind of rule file: known are *.fee.lua, *.limit.lua"},
+        {"fee.lua", "", "fee.lua",
+         "unknown kind of rule file: known are *.fee.lua, *.limit.lua, *.product.lua"},
         {"a b.fee.lua", "", "rules",
          "a file name is made of letters, digits, '.', '_' and '-', not 'a b.fee.lua'"},
         {"a\n\033[1m\xff.fee.lua", "", "rules",

@@ -12,7 +12,7 @@
 #include "scripting/fee.h"
 #include "tests/unit/scripting/folder.h"
 
-enum { EXAMPLES = 2 };
+enum { EXAMPLES = 3 };
 
 static struct bytes examples[EXAMPLES];
 
@@ -75,13 +75,15 @@ static void test_the_examples(void **state)
 
     folder_make(&folder);
     folder_put_bytes(&folder, "a.fee.lua", examples[0].at, examples[0].length);
-    folder_put_bytes(&folder, "b.fee.lua", examples[1].at, examples[1].length);
+    folder_put_bytes(&folder, "c.product.lua", examples[1].at, examples[1].length);
+    folder_put_bytes(&folder, "b.fee.lua", examples[2].at, examples[2].length);
 
     struct bundle *bundle = load(&folder);
 
     assert_int_equal(price(bundle, 12345, 0), 271);
     assert_int_equal(price(bundle, 150000, 3), 200);
     assert_int_equal(price(bundle, 1000000, 3), 1000);
+    assert_int_equal(bundle_product_count(bundle), 1);
     bundle_release(bundle);
 
     bytes_add_char(&examples[0], '\0');
@@ -123,7 +125,13 @@ static void test_all_keys_are_there(void **state)
                                        "`upto`",
                                        "`flat`",
                                        "`rate`",
-                                       "`may_exceed_amount`"};
+                                       "`may_exceed_amount`",
+                                       "`name`",
+                                       "`supplier`",
+                                       "`price`",
+                                       "`denominations`",
+                                       "`range`",
+                                       "`fields`"};
     static char text[32768];
     FILE *file = fopen(MOOLAH_SOURCE_DIR "/rules/README.md", "re");
 
