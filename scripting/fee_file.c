@@ -207,7 +207,7 @@ static void read_tiers(struct compile *c, int table)
 
 static bool has_fees(const char *kind)
 {
-    static const char *const known[] = {"transfer", "hold", "withdrawal"};
+    static const char *const known[] = {"transfer", "hold", "withdrawal", "purchase"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(kind, known[i]) == 0)
             return true;
@@ -229,7 +229,8 @@ static void read_applies(struct compile *c, int table)
     c->table = "applies";
     check_keys(c, -1, known);
     if (read_text(c, -1, "kind", 15, kind) && !has_fees(kind))
-        find_fault(c, "kind", "kind '%s' has no fees; known are: transfer, hold, withdrawal", kind);
+        find_fault(c, "kind",
+                   "kind '%s' has no fees; known are: transfer, hold, withdrawal, purchase", kind);
     memcpy(c->rule->kind, kind, sizeof kind);
     char code[4] = "";
     bool given = read_text(c, -1, "currency", 3, code);

@@ -19,8 +19,10 @@ static enum refusal check_payer(const struct transfer *transfer)
 
 static bool is_recipient(const struct transfer *transfer)
 {
-    return transfer->to != NULL &&
-           transfer->to->kind == (transfer->out ? ACCOUNT_SETTLEMENT : ACCOUNT_WALLET);
+    enum account_kind kind = transfer->out        ? ACCOUNT_SETTLEMENT
+                             : transfer->supplier ? ACCOUNT_SUPPLIER
+                                                  : ACCOUNT_WALLET;
+    return transfer->to != NULL && transfer->to->kind == kind;
 }
 
 static enum refusal check_statuses(const struct transfer *transfer)

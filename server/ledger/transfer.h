@@ -17,6 +17,7 @@ struct transfer {
     const struct uuid *payer; /* who must own `from`; NULL: `from` is the system's own account */
     bool anyones;             /* a partner asks: `from` is a wallet, whosever; payer is NULL */
     bool out;                 /* `to` is settlement: money leaves */
+    bool supplier;            /* `to` is a supplier's account: something is bought */
 };
 
 /* Everything about the parties, before a rule is asked what it costs. `fee` isn't looked at. */

@@ -7,10 +7,14 @@
  * what a transfer costs: it's one, in two steps. */
 static void check_place(struct decision *d)
 {
+    d->transfer.supplier = d->order->purchase;
     d->refusal = transfer_check_parties(&d->transfer);
     if (d->refusal != REFUSAL_NONE)
         return;
-    order_price_ask(d, order_price_has(d, "hold") ? "hold" : "transfer");
+    if (!d->order->purchase)
+        order_price_ask(d, order_price_has(d, "hold") ? "hold" : "transfer");
+    else if (order_price_has(d, "purchase"))
+        order_price_ask(d, "purchase"); /* without rules the product's price is all */
     if (d->refusal != REFUSAL_NONE || d->failed)
         return;
     d->refusal = hold_check_money(&d->transfer);

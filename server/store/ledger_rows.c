@@ -454,15 +454,14 @@ bool ledger_rows_open(struct pg_connection *connection, struct arena *arena,
     size_t count = 0;
     while (currencies[count] != 0)
         count++;
-    struct opening *openings = arena_array(arena, 2 * count, sizeof openings[0]);
+    static const enum account_kind kinds[] = {ACCOUNT_FEES, ACCOUNT_SETTLEMENT, ACCOUNT_SUPPLIER};
+    struct opening *openings = arena_array(arena, COUNT(kinds) * count, sizeof openings[0]);
     if (openings == NULL)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        openings[2 * i] = open_account(ACCOUNT_FEES, currencies[i], stripe);
-        openings[2 * i + 1] = open_account(ACCOUNT_SETTLEMENT, currencies[i], stripe);
-    }
-    const struct pg_table table = {
-        &ledger_rows_open_accounts, opening_columns, COUNT(opening_columns), openings, 2 * count,
-        sizeof openings[0]};
+    for (size_t i = 0; i < COUNT(kinds) * count; i++)
+        openings[i] = open_account(kinds[i % COUNT(kinds)], currencies[i / COUNT(kinds)], stripe);
+    const struct pg_table table = {&ledger_rows_open_accounts, opening_columns,
+                                   COUNT(opening_columns),     openings,
+                                   COUNT(kinds) * count,       sizeof openings[0]};
     return pg_table_ask(connection, arena, &table, NULL) && pg_connection_sync(connection);
 }

@@ -45,7 +45,7 @@ static void test_each_refusal(void **state)
     struct account from = wallet(1, &alice, 1000);
     struct account to = wallet(2, &bob, 0);
     struct account fee = fees(0);
-    struct transfer good = {{100, CURRENCY_ZAR}, 5, &from, &to, &fee, &alice, false, false};
+    struct transfer good = {{100, CURRENCY_ZAR}, 5, &from, &to, &fee, &alice, false, false, false};
     struct transfer bad = good;
     (void)state;
 
@@ -173,6 +173,7 @@ static void test_against_the_model(void **state)
                              &to,
                              &fee,
                              &alice,
+                             false,
                              false,
                              false};
         from.held = rand_r(&dice) % 2 == 0 ? 0 : from.posted / (1 + rand_r(&dice) % 9);

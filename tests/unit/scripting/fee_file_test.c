@@ -136,7 +136,7 @@ static const struct fault {
     {3, "    version = '3',", 3, 5, "version must be an integer from 1 to 999999"},
     {4, "", 0, 0, "owner must be a text of 1 to 63 characters"},
     {6, "        kind = 'loan',", 6, 9,
-     "kind 'loan' has no fees; known are: transfer, hold, withdrawal"},
+     "kind 'loan' has no fees; known are: transfer, hold, withdrawal, purchase"},
     {6, "", 5, 5, "kind must be a text of 1 to 15 characters"},
     {7, "        currency = 'ZZZ',", 7, 9, "currency must be an ISO 4217 code like \"ZAR\""},
     {7, "        currency = 'zar',", 7, 9, "currency must be an ISO 4217 code like \"ZAR\""},
