@@ -13,6 +13,8 @@
 #include "scripting/locate.h"
 #include "scripting/settings.h"
 #include "store/probe.h"
+#include "supply/supplier.h"
+#include "supply/till.h"
 
 #define SOURCE_MAX ((size_t)256 * 1024) /* of the file */
 #define WORKERS_MAX 256
@@ -71,13 +73,18 @@ static const struct settings_item items[] = {
     {"cursor_key", SETTINGS_TEXT, AT(cursor_key_text), NULL, 0, 0,
      "64 hex digits, the same on all servers: signs the cursors of lists"},
     {"secret_key", SETTINGS_TEXT, AT(secret_key_text), NULL, 0, 0,
-     "64 hex digits, the same on all servers: seals webhooks' secrets in the database" FIXED},
+     "64 hex digits, the same on all servers: seals webhooks' secrets, vouchers and goods" FIXED},
     {"outbound.ca", SETTINGS_TEXT, AT(outbound_ca), "nil", 0, 0,
      "PEM: trusted beside the system's authorities when we ask other servers" FIXED},
     {"outbound.allow", SETTINGS_LIST, AT(outbound_allow_text), "{}", 0, 0,
      "networks that may be asked although they aren't the public internet's" FIXED},
     {"outbound.allow_http", SETTINGS_BOOL, AT(outbound_http), "false", 0, 0,
      "webhooks and suppliers without TLS: for tests" FIXED},
+    {"suppliers.list", SETTINGS_LIST, AT(suppliers), "{}", 0, 0,
+     "who brings what is sold: texts of name, URL and token, 16 at most: "
+     "\"power https://supplier.example/v1 \" .. file \"/etc/moolah/power\"" FIXED},
+    {"suppliers.timeout_ms", SETTINGS_INTEGER, AT(supplier_timeout_ms), "15000", 100, 30000,
+     "until a supplier has answered" FIXED},
     {"webhooks.timeout_s", SETTINGS_INTEGER, AT(webhooks_timeout_s), "15", 1, 60,
      "until a webhook's receiver has answered" FIXED},
     {"limits.connections", SETTINGS_INTEGER, AT(connections_max), "20000", 1, 1000000,
@@ -207,6 +214,17 @@ static size_t derive_networks(const struct place *at, const char *name, const ch
     return count;
 }
 
+static void derive_suppliers(const struct place *at, const struct config *c)
+{
+    struct supplier supplier;
+    size_t count = 0;
+    for (; c->suppliers[count] != NULL; count++)
+        if (!supplier_parse(c->suppliers[count], &supplier))
+            wrong(at, "suppliers.list", "holds a text that isn't: name https://... token");
+    if (count > TILL_SUPPLIERS_MAX)
+        wrong(at, "suppliers.list", "are %d at most", TILL_SUPPLIERS_MAX);
+}
+
 static void derive_listeners(const struct place *at, struct config *c)
 {
     bool public = read_listen(c->listen_public_text, &c->listen_public);
@@ -275,6 +293,7 @@ static void derive(const struct place *at, struct config *c)
         wrong(at, "secret_key", "must be 64 hex digits in lower case");
     c->outbound_allow_count =
         derive_networks(at, "outbound.allow", c->outbound_allow_text, c->outbound_allow);
+    derive_suppliers(at, c);
     if (level_of(c->log_level) < 0)
         wrong(at, "log.level", "must be debug, info, warn or error");
 }

@@ -50,6 +50,8 @@ struct config {
     size_t outbound_allow_count;
     bool outbound_http;
     int64_t webhooks_timeout_s;
+    const char **suppliers;
+    int64_t supplier_timeout_ms;
     int64_t connections_max, streams_max, header_timeout_s, body_timeout_s, request_timeout_s,
         unread_timeout_s, idle_timeout_s, handshake_timeout_s;
     int64_t event_streams, event_streams_per_user, event_heartbeat_s, event_recheck_s;

@@ -30,6 +30,7 @@
 #include "store/sealer.h"
 #include "store/tie_out.h"
 #include "store/upkeep.h"
+#include "supply/till.h"
 #include "webhooks/courier.h"
 
 #define POOL_STATEMENTS_MAX 128
@@ -90,6 +91,7 @@ void worker_register_metrics(void)
     tie_out_register_metrics();
     outbound_register_metrics();
     courier_register_metrics();
+    till_register_metrics();
 }
 
 static struct gate_rate rate_of(const struct config_rate *rate)
@@ -207,6 +209,23 @@ static bool make_courier(struct worker *w)
     memcpy(courier.secret_key, c->secret_key, sizeof courier.secret_key);
     w->courier = courier_new(w->loop, w->outbound, &courier);
     return w->courier != NULL;
+}
+
+static bool make_till(struct worker *w)
+{
+    const struct config *c = &w->config;
+    const struct till_settings till = {
+        .pool = w->service.pool,
+        .posting = w->service.posting,
+        .outbound = w->outbound,
+        .key = c->secret_key,
+        .suppliers = c->suppliers,
+        .stripe = (unsigned)(c->stripe_first + w->seat.slot * c->posting_lanes),
+        .timeout_us = c->supplier_timeout_ms * 1000,
+        .sweeps = w->seat.slot == 0,
+    };
+    w->service.till = till_new(w->loop, &till);
+    return w->service.till != NULL;
 }
 
 static void set_service(struct worker *w)
@@ -362,7 +381,7 @@ static bool is_drained(const struct worker *w)
     for (int i = 0; i < w->seat.count; i++)
         if (w->listeners[i] != NULL && listener_connections(w->listeners[i]) > 0)
             return false;
-    return posting_waiting(w->service.posting) == 0 &&
+    return posting_waiting(w->service.posting) == 0 && till_is_idle(w->service.till) &&
            (w->courier == NULL || courier_is_idle(w->courier));
 }
 
@@ -396,6 +415,7 @@ static void on_term(struct ev_loop *loop, ev_signal *watcher, int events)
             listener_drain(w->listeners[i]);
     if (w->courier != NULL)
         courier_stop(w->courier);
+    till_stop(w->service.till);
     set_beat(w, SHORT_BEAT_S);
 }
 
@@ -510,7 +530,7 @@ static bool make_sealer(struct worker *w)
 
 static bool build(struct worker *w)
 {
-    if (!make_store(w) || !make_courier(w) || !make_sealer(w))
+    if (!make_store(w) || !make_courier(w) || !make_till(w) || !make_sealer(w))
         return false;
     set_service(w);
     const struct rule_keeper_settings rules = {w->config.rules, w->config.listen_public_text,

@@ -259,6 +259,43 @@ static void read_objects(struct call *call, const struct body_field *field,
     call->within = (struct slice){NULL, 0};
 }
 
+static int compare_names(struct slice a, struct slice b)
+{
+    int order = memcmp(a.at, b.at, a.length < b.length ? a.length : b.length);
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+static void add_text(struct body_texts *texts, struct slice name, struct slice value)
+{
+    size_t at = texts->count++;
+    for (; at > 0 && compare_names(texts->names[at - 1], name) > 0; at--) {
+        texts->names[at] = texts->names[at - 1];
+        texts->values[at] = texts->values[at - 1];
+    }
+    texts->names[at] = name;
+    texts->values[at] = value;
+}
+
+static void read_texts(struct call *call, const struct body_field *field, const struct json *value,
+                       struct body_texts *out)
+{
+    struct slice name;
+    const struct json *member;
+    if (json_kind(value) != JSON_OBJECT || json_count(value) > BODY_TEXTS_MAX) {
+        fault(call, field->name, "type", "must be an object of at most 8 texts");
+        return;
+    }
+    for (size_t at = 0; json_next(value, &at, &name, &member);) {
+        bool text = json_kind(member) == JSON_STRING;
+        ssize_t count = text ? body_characters(json_string(member)) : -1;
+        if (count >= (ssize_t)field->min && count <= (ssize_t)field->max)
+            add_text(out, name, json_string(member));
+        else
+            fault(call, field->name, text ? "format" : "type",
+                  "must hold texts of a length that their product allows");
+    }
+}
+
 static void read_field(struct call *call, const struct body_field *field, const struct json *value,
                        void *out)
 {
@@ -294,6 +331,9 @@ static void read_field(struct call *call, const struct body_field *field, const 
         return;
     case BODY_EVENTS:
         read_events(call, field->name, value, at);
+        return;
+    case BODY_TEXTS:
+        read_texts(call, field, value, at);
         return;
     }
 }
@@ -379,6 +419,15 @@ static void add_objects(struct bytes *all, const struct body_objects *objects)
         add_fields(all, objects->fields, (const char *)objects->at + i * objects->size);
 }
 
+static void add_texts(struct bytes *all, const struct body_texts *texts)
+{
+    bytes_add_be32(all, (uint32_t)texts->count);
+    for (size_t i = 0; i < texts->count; i++) {
+        add_value(all, texts->names[i].at, texts->names[i].length);
+        add_value(all, texts->values[i].at, texts->values[i].length);
+    }
+}
+
 static void add_field(struct bytes *all, const struct body_field *field, const void *at)
 {
     add_value(all, field->name, strlen(field->name));
@@ -402,6 +451,9 @@ static void add_field(struct bytes *all, const struct body_field *field, const v
         return;
     case BODY_WALLET:
         add_value(all, at, sizeof(struct uuid));
+        return;
+    case BODY_TEXTS:
+        add_texts(all, at);
         return;
     case BODY_RECIPIENT: {
         const struct body_recipient *to = at;

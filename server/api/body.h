@@ -19,7 +19,17 @@ enum body_kind {
     BODY_WALLET,    /* struct uuid: wal_... */
     BODY_RECIPIENT, /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
     BODY_OBJECTS,   /* struct body_objects: min..max of them */
-    BODY_EVENTS     /* int64_t: ["transaction.deposit", ...] or ["*"], as struct webhook's kinds */
+    BODY_EVENTS,    /* int64_t: ["transaction.deposit", ...] or ["*"], as struct webhook's kinds */
+    BODY_TEXTS      /* struct body_texts: an object of texts, each of min..max characters */
+};
+
+#define BODY_TEXTS_MAX 8
+
+/* In order of their names, however they came. */
+struct body_texts {
+    struct slice names[BODY_TEXTS_MAX];
+    struct slice values[BODY_TEXTS_MAX];
+    size_t count;
 };
 
 /* Where money goes. A phone: wallet is nil until somebody has looked it up. */

@@ -34,6 +34,8 @@ void close_wallet(void *owner, struct request *request);
 void show_transaction(void *owner, struct request *request);
 void show_product_list(void *owner, struct request *request);
 void show_product(void *owner, struct request *request);
+void create_purchase(void *owner, struct request *request);
+void show_purchase(void *owner, struct request *request);
 void show_transaction_for_operator(void *owner, struct request *request);
 void search_transactions(void *owner, struct request *request);
 void search_users(void *owner, struct request *request);

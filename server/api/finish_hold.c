@@ -81,7 +81,8 @@ static enum flow_verdict ask_posting(struct flow *flow)
         return movement_ask(&op->call, &op->movement);
     bool payer = uuid_equal(call_caller(call), &found->from_owner);
     if (account_system_kind(&found->hold.to) != 0 && (payer || partner))
-        return call_refuse(&op->call, PROBLEM_FORBIDDEN, "A purchase's hold ends with the purchase");
+        return call_refuse(&op->call, PROBLEM_FORBIDDEN,
+                           "A purchase's hold ends with the purchase");
     if (!partner && !payer && uuid_equal(call_caller(call), &found->to_owner))
         return call_refuse(&op->call, PROBLEM_FORBIDDEN,
                            "Only who pays, or a partner, captures or gives up a hold");

@@ -52,6 +52,8 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/webhooks/{id}/deliveries", list_deliveries},
     {METHOD_GET, "/v1/products", show_product_list},
     {METHOD_GET, "/v1/products/{id}", show_product},
+    {METHOD_POST, "/v1/purchases", create_purchase},
+    {METHOD_GET, "/v1/purchases/{id}", show_purchase},
     {METHOD_OTHER, NULL, NULL},
 };
 

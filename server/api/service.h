@@ -15,6 +15,7 @@ struct gate;
 struct offload;
 struct pg_pool;
 struct posting_queue;
+struct till;
 
 struct service_settings {
     currency currency;          /* of a new user's first wallet */
@@ -22,7 +23,7 @@ struct service_settings {
     int64_t sign_in_lifetime_us;
     int64_t posting_deadline_us; /* an order that isn't batched by then is refused */
     uint8_t cursor_key[32];
-    uint8_t secret_key[32];          /* seals webhooks' secrets */
+    uint8_t secret_key[32];          /* seals webhooks' secrets, and goods that were bought */
     bool allow_http;                 /* webhooks without TLS */
     uint8_t operator_token_hash[32]; /* SHA-256 */
     bool has_operator_token;
@@ -33,6 +34,7 @@ struct service {
     struct gate *gate;
     struct cache *cache;
     struct posting_queue *posting;
+    struct till *till;
     struct offload *offload;
     struct event_hub *events;
     struct service_settings settings;

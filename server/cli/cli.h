@@ -4,6 +4,7 @@
 #define CLI_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 
@@ -11,11 +12,12 @@ struct json_writer;
 
 /* What was typed, sorted out. A text that wasn't given is NULL. */
 struct cli {
-    const char *database;    /* conninfo: --database, --config's or $MOOLAH_DATABASE */
-    const char *redis;       /* --redis or --config's */
-    const char *checkpoints; /* --checkpoints or --config's */
-    const char *key;         /* --key */
-    bool is_servers;         /* the database is the configuration's: its role may only serve */
+    const char *database;      /* conninfo: --database, --config's or $MOOLAH_DATABASE */
+    const char *redis;         /* --redis or --config's */
+    const char *checkpoints;   /* --checkpoints or --config's */
+    const char *key;           /* --key */
+    const uint8_t *secret_key; /* --config's, 32 bytes; NULL: no --config */
+    bool is_servers;           /* the database is the configuration's: its role may only serve */
     bool json;
     const char *phone, *name;                    /* of a user */
     const char *kind, *amount, *currency, *tier; /* of a movement to be priced */
@@ -47,7 +49,7 @@ struct cli_command {
 
 /* Each group's commands, ended by a NULL name. */
 extern const struct cli_command cli_db[], cli_ledger[], cli_user[], cli_partner[], cli_rules[],
-    cli_config[], cli_docs[], cli_proof[];
+    cli_config[], cli_docs[], cli_stock[], cli_proof[];
 
 /* Says what is wrong on standard error, and returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

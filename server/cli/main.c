@@ -24,6 +24,7 @@ static const struct group {
     {"partner", "who may deposit, and their API keys", cli_partner},
     {"rules", "what things cost", cli_rules},
     {"proof", "proofs that something was booked", cli_proof},
+    {"stock", "vouchers that are sold", cli_stock},
     {"config", "moolahd's configuration", cli_config},
     {"docs", "pages made from the source", cli_docs},
 };
@@ -252,6 +253,7 @@ static bool read_config(struct typed *typed)
     struct bundle_report report = {0};
     struct bytes text;
     if (config_read(typed->config, &config, &report)) {
+        typed->cli.secret_key = config.secret_key;
         typed->cli.is_servers = typed->cli.database == NULL;
         if (typed->cli.database == NULL)
             typed->cli.database = config.database;

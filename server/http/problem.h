@@ -102,6 +102,12 @@
     X(BULK_REFUSED, bulk_refused, 422, "Nothing of the bulk was posted",                           \
       "Read `results`: each item says why it was refused, or that nothing spoke against it. A "    \
       "new try needs a new key.")                                                                  \
+    X(OUT_OF_STOCK, out_of_stock, 422, "Sold out",                                                 \
+      "Choose another product, or try again later with a new key. No money was held.")             \
+    X(PRODUCT_UNAVAILABLE, product_unavailable, 422, "This product cannot be had right now",       \
+      "Try again later, with the same key: its supplier isn't answering, and nothing was done.")   \
+    X(PURCHASE_NOT_FOUND, purchase_not_found, 404, "No such purchase",                             \
+      "Check the id: it doesn't exist, or isn't the caller's.")                                    \
     X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request",  \
       "Use a new key for a new request; with this key, repeat the first request exactly.")         \
     X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \

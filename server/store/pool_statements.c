@@ -9,6 +9,7 @@
 #include "store/limits.h"
 #include "store/news.h"
 #include "store/presence.h"
+#include "store/purchases.h"
 #include "store/seals.h"
 #include "store/search.h"
 #include "store/status.h"
@@ -19,11 +20,10 @@
 #include "store/webhooks.h"
 
 const struct pg_statement *const *const pool_statements_lists[] = {
-    users_statements,    wallets_statements,  holds_statements,
-    limits_statements,   status_statements,   gate_statements,
-    presence_statements, upkeep_statements,   news_statements,
-    search_statements,   history_statements,  seals_proof_statements,
-    tie_out_statements,  webhooks_statements, NULL};
+    users_statements,   wallets_statements,  holds_statements,     limits_statements,
+    status_statements,  gate_statements,     presence_statements,  upkeep_statements,
+    news_statements,    search_statements,   history_statements,   seals_proof_statements,
+    tie_out_statements, webhooks_statements, purchases_statements, NULL};
 
 /* Plans along the indexes, whatever the statistics of young tables say. */
 const char pool_statements_setup[] = "set jit = off;set plan_cache_mode = force_generic_plan;"

@@ -82,6 +82,21 @@ static const char balances[] =
     "where posted_after <> before + amount or held_after <> held_before + hold) "
     "select (select count(*) from accounts), count(*), min(x) from bad";
 
+/* What was paid for has its goods, and what has none isn't paid for; a voucher was sold to one who
+ * paid. A step's row may be one behind its money: the next driver finds it there. */
+#define BOUGHT                                                                                   \
+    "union all select 'purchase ' || p.id from purchases p left join holds h on h.id = p.hold "  \
+    "where (p.status between 2 and 4 and h.status is distinct from 1) "                          \
+    "or (p.status = 5 and h.status not in (1, 2)) or (p.status = 6 and h.status not in (1, 3)) " \
+    "or (p.status = 7 and (h.status is distinct from 2 or h.finished_by <> p.transaction_id "    \
+    "or h.captured <> p.amount)) or (p.status = 8 and h.status is distinct from 3) "             \
+    "union all select 'captured for no purchase: ' || l.transaction_id from links l "            \
+    "left join purchases p on p.hold = l.original and p.status in (5, 7) "                       \
+    "where l.kind = 10 and p.id is null "                                                        \
+    "union all select 'voucher ' || v.id from voucher_stock v "                                  \
+    "left join purchases p on p.id = v.purchase where v.status <> "                              \
+    "case when p.id is null then 1 when p.status = 7 then 3 when p.status < 7 then 2 else 0 end"
+
 /* Fees and settlement (2, 3) have no floor, but what fees took together is never below zero. Any
  * other account gets below its own only by a reversal that said so, and then only upwards. Each
  * open hold is held, and each finished one was finished by its one link: postings and holds say the
@@ -124,7 +139,7 @@ static const char floors[] =
     "select finished_by, from_account, - (amount + fee) from holds where status <> 1) h "
     "on h.id = p.transaction_id and h.from_account = p.account and h.hold = p.hold "
     "where h.id is null or p.account is null and not exists (select from archives m "
-    "where h.id >= m.begins and h.id < m.ends)) "
+    "where h.id >= m.begins and h.id < m.ends) " BOUGHT ") "
     "select (select count(*) from postings), count(*), min(x) from bad";
 
 /* Calls that move no money are remembered, too: their keys have no transaction, and their answers

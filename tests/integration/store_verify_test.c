@@ -161,6 +161,14 @@ static const struct corruption {
     {"update idempotency set answer = 'no JSON' where key = 'key-t'", "7", "the answer of tx_",
      NULL},
     {"update idempotency set answer = '[]' where key = 'key-t'", "7", "the answer of tx_", NULL},
+    {"insert into voucher_stock (product, pin_hash, pin, status, purchase, loaded_at) "
+     "values ('x', sha256('x'), 'x', 3, t(), now())",
+     "3", "voucher ", "delete from voucher_stock"},
+    {"insert into purchases (id, caller, key, request_id, wallet, product, rule, bundle, supplier, "
+     "supplier_account, amount, currency, fields, status, transaction_id, goods, created_at) "
+     "values (t(), a(), 'k', t(), a(), t(), 'x@1', 'x', 'x', f(), 5, 710, '{}', 7, t(), 'x', "
+     "now())",
+     "3", "purchase ", "delete from purchases"},
 };
 
 static const char *const kept[] = {"accounts",    "transactions", "postings",

@@ -20,8 +20,8 @@ void receiver_kill(struct receiver *receiver);    /* SIGKILL */
 void receiver_restart(struct receiver *receiver); /* the same port */
 void receiver_stop(struct receiver *receiver);    /* and its folder goes */
 
-/* How /hook answers from now on: "200", "500", "410", "slow 3", "gone", with a second line only
- * bodies that hold it. */
+/* How /hook and /shop answer from now on: "200", "500", "410", "slow 3", "gone", with a second line
+ * only bodies that hold it. */
 void receiver_mode(const struct receiver *receiver, const char *mode);
 
 #endif

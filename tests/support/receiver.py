@@ -10,16 +10,22 @@ FOLDER holds server.pem and server.key. Prints the port it listens on. What the 
     /redirect?to=URL       302
     /gone                  hangs up without a word
     /echo                  the request's method, headers and body as JSON
+    /shop/deliveries...    a supplier (docs/purchases.md), as the first line of FOLDER/mode says: "200" delivers,
+                           "slow 2", "fail" (500, nothing done), "lost" (done, but the answer isn't heard), "dropped"
+                           (nothing done, nothing said), "duplicate" (done, 500), "decline", "pending" (done later),
+                           "lie-amount" "lie-reference" "garbage", "random": one of all but lies
     /hook...               what the first line of FOLDER/mode says: "200", "500", "410", "slow 3", "gone";
                            a second line limits it to bodies that hold it, others get 200
 
 Each request to /hook is a JSON line in FOLDER/requests, written before it is answered: {"id", "timestamp",
-"signature", "body", "status"}, the status that it is about to get.
+"signature", "body", "status"}, the status that it is about to get; so is each delivery, once: {"reference", "amount"}.
 """
 import json
 import os
+import random
 import ssl
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlparse
@@ -27,6 +33,9 @@ from urllib.parse import parse_qs, unquote, urlparse
 folder, host = sys.argv[1], sys.argv[2]
 port = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 log = os.open(folder + "/requests", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+lock = threading.Lock()
+deliveries = {}  # by reference: what was said of them
 
 
 class Hangup(Exception):
@@ -69,6 +78,66 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(float(words[1]))
         self.answer(status)
 
+    def say(self, record, **other):
+        self.answer(200, json.dumps({**record, **other}).encode(), content_type="application/json")
+
+    def deliver(self, asked, status="delivered"):
+        with lock:
+            record = deliveries.get(asked["reference"])
+            if record is None or record["status"] == "pending" != status:
+                record = {key: asked[key] for key in ("reference", "amount", "currency")}
+                record["status"] = status
+                if status == "delivered":
+                    record["goods"] = {"token": "T-" + asked["reference"]}
+                    os.write(log, (json.dumps({k: record[k] for k in ("reference", "amount")}) + "\n").encode())
+                deliveries[asked["reference"]] = record
+            return record
+
+    def shop(self, parts, body):
+        with open(folder + "/mode") as file:
+            words = file.read().split()
+        mode = random.choice(["200", "fail", "lost", "dropped", "duplicate", "decline", "pending"]) \
+            if words[0] == "random" else words[0]
+        if len(parts) > 3:  # what became of it?
+            record = deliveries.get(parts[3])
+            if mode == "fail":
+                self.answer(500)
+            elif mode in ("lost", "dropped"):
+                raise Hangup
+            elif record is None:
+                self.answer(404)
+            else:
+                if record["status"] == "pending":
+                    record = self.deliver(record)
+                self.tell(mode, record)
+            return
+        asked = json.loads(body)
+        assert self.headers["idempotency-key"] == asked["reference"]
+        if mode == "slow":
+            time.sleep(float(words[1]))
+        if mode == "fail":
+            self.answer(500)
+        elif mode == "dropped":
+            raise Hangup
+        elif mode in ("decline", "pending"):
+            self.say(self.deliver(asked, mode.replace("decline", "declined")))
+        else:
+            self.tell(mode, self.deliver(asked))
+
+    def tell(self, mode, record):
+        if mode == "lost":
+            raise Hangup
+        if mode == "duplicate":
+            self.answer(500)
+        elif mode == "garbage":
+            self.answer(200, b"\xff{", content_type="application/json")
+        elif mode == "lie-amount":
+            self.say(record, amount=record["amount"] + 1)
+        elif mode == "lie-reference":
+            self.say(record, reference="pur_" + "0" * 26)
+        else:
+            self.say(record)
+
     def drip(self):
         self.send_response(200)
         self.send_header("content-length", "100000")
@@ -84,6 +153,8 @@ class Handler(BaseHTTPRequestHandler):
         parts = url.path.split("/")
         if parts[1].startswith("hook"):
             self.hook(body)
+        elif parts[1] == "shop":
+            self.shop(parts, body)
         elif parts[1] == "status":
             extra = {"retry_after": query["retry_after"][0]} if "retry_after" in query else {}
             self.answer(int(parts[2]), b"so be it", **extra)

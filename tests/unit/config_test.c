@@ -88,7 +88,8 @@ static bool read_with(const char *setting, const char *value, struct config *con
     };
     FILE *file = fopen(path, "w");
     fprintf(file, "-- a comment: workers = 5\nlocal c = { tls = {}, posting = {}, listen = {},\n"
-                  "limits = {}, rates = {}, log = {}, events = {}, proof = {} }\nlocal other = "
+                  "limits = {}, rates = {}, log = {}, events = {}, proof = {}, "
+                  "outbound = {}, webhooks = {}, suppliers = {} }\nlocal other = "
                   "\"workers = 6\"\n");
     for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
         if (strcmp(required[i][0], setting) != 0)
@@ -211,6 +212,7 @@ static void test_texts_that_mean_something(void **state)
     struct config c;
     (void)state;
     assert_refused("secret_key", "\"0123\"", "must be 64 hex digits");
+    assert_refused("suppliers.list", "{ \"power\" }", "holds a text that isn't: name https://");
     assert_refused("outbound.allow", "{ \"10.0.0.0/33\" }", "holds 10.0.0.0/33, which is no");
     assert_refused("cursor_key", "\"0123\"", "must be 64 hex digits");
     assert_refused("cursor_key", "\"\"", "must be 64 hex digits");
@@ -321,6 +323,7 @@ static void other_value(const struct setting *setting, char value[100])
         {"secret_key", "\"" OTHER_KEY "\""},
         {"outbound.allow", "{ \"10.0.0.0/8\" }"},
         {"outbound.allow_http", "true"},
+        {"suppliers.list", "{ \"power https://x.example token\" }"},
         {"log.level", "\"warn\""},
         {"tls.allow_tls12", "true"},
         {"workers", "17"},
@@ -366,7 +369,7 @@ static void test_what_hup_takes(void **state)
         bytes_release(&names);
         config_release(&running);
     }
-    assert_int_equal(fixed, 15);
+    assert_int_equal(fixed, 22);
 }
 
 static void test_what_was_taken(void **state)
