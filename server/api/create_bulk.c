@@ -2,6 +2,7 @@
  * all of them or none: by the owner of what they come from, or by a partner. Its body may have four
  * times what others may: so the gate is asked before it is parsed. */
 #include <stddef.h>
+#include <stdio.h>
 
 #include "api/body.h"
 #include "api/endpoints.h"
@@ -61,6 +62,17 @@ static enum flow_verdict read_body(struct flow *flow)
     return FLOW_NEXT;
 }
 
+/* GET /v1/wallets/{id}/limits tells the rest. */
+static void write_limit(struct json_writer *writer, const struct limit_breach *breach)
+{
+    char which[32];
+    snprintf(which, sizeof which, "%s%s", breach->cap->code, breach->by_count ? "_count" : "");
+    json_write_key(writer, "which");
+    json_write_text(writer, which);
+    json_write_key(writer, "limit");
+    json_write_int(writer, breach->limit);
+}
+
 static void write_refusal(struct json_writer *writer, const struct posting_order *order,
                           const struct posting_result *result)
 {
@@ -74,6 +86,8 @@ static void write_refusal(struct json_writer *writer, const struct posting_order
     json_write_text(writer, name);
     json_write_key(writer, "detail");
     json_write_text(writer, detail == NULL ? name : detail);
+    if (result->breach.cap != NULL)
+        write_limit(writer, &result->breach);
     if (result->refusal != REFUSAL_INSUFFICIENT_FUNDS || order->anyones)
         return; /* a partner learns nothing of a customer's balance */
     json_write_key(writer, "available");
