@@ -146,7 +146,7 @@ static void take_entry(struct folder *folder, const char *name)
         return;
     if (interest == FILE_UNKNOWN)
         bundle_report_add(folder->report, name, 0, 0,
-                          "unknown kind of rule file: known are *.fee.lua, *.limit.lua, "
+                          "unknown kind of rule file: known are *.fee.lua, *.limit.lua and "
                           "*.product.lua");
     else if (name[strspn(name, allowed)] != '\0')
         bundle_report_add(folder->report, "rules", 0, 0,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "http/problem.h"
 #include "ledger/account.h"
+#include "supply/breach.h"
 
 void receipt_write_id(struct json_writer *writer, const char *key, const char *prefix,
                       const struct uuid *id)
@@ -247,34 +248,9 @@ static enum problem_code problem_for(enum refusal refusal)
     return PROBLEM_INTERNAL;
 }
 
-struct breach_text {
-    char which[32];
-    char resets_at[CLOCK_TEXT_MAX];
-};
-
 static void add_extra(struct problem *problem, const char *name, int64_t number)
 {
     problem->extras[problem->extra_count++] = (struct problem_extra){name, NULL, number};
-}
-
-/* Which limit, and what is left of it. What a wallet holds is nobody's business but its owner's. */
-static void add_breach(struct problem *problem, const struct limit_breach *breach,
-                       struct breach_text *text)
-{
-    const struct limit_cap *cap = breach->cap;
-    snprintf(text->which, sizeof text->which, "%s%s", cap->code, breach->by_count ? "_count" : "");
-    problem->extras[problem->extra_count++] = (struct problem_extra){"which", text->which, 0};
-    add_extra(problem, "limit", breach->limit);
-    if (cap->period == LIMIT_BALANCE)
-        return;
-    add_extra(problem, "used", breach->used);
-    add_extra(problem, "remaining",
-              breach->used < breach->limit ? breach->limit - breach->used : 0);
-    if (breach->resets_at == 0)
-        return;
-    clock_format(breach->resets_at, text->resets_at);
-    problem->extras[problem->extra_count++] =
-        (struct problem_extra){"resets_at", text->resets_at, 0};
 }
 
 int receipt_render(const struct posting_order *order, const struct posting_decision *decision,
@@ -297,7 +273,7 @@ int receipt_render(const struct posting_order *order, const struct posting_decis
         decision->refusal == REFUSAL_CAPTURE_EXCEEDS_HOLD)
         add_extra(&problem, "remaining", decision->remaining);
     if (decision->breach.cap != NULL)
-        add_breach(&problem, &decision->breach, &text);
+        breach_add(&problem, &decision->breach, &text);
     problem_write(&problem, &own->request_id, body);
     return problem_status(problem.code);
 }

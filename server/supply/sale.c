@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "http/problem.h"
+#include "supply/breach.h"
 #include "supply/pin.h"
 
 #define ORDER_DEADLINE_US (INT64_C(10) * CLOCK_SECOND)
@@ -48,11 +49,14 @@ static int render_refusal(const struct sale *sale, const struct posting_decision
                           struct bytes *body)
 {
     struct problem problem = {.code = PROBLEM_INTERNAL, .detail = decision->reason};
+    struct breach_text text;
     bool known = problem_find(slice_of(refusal_name(decision->refusal)), &problem.code);
     assert(known);
     if (decision->refusal == REFUSAL_INSUFFICIENT_FUNDS)
         problem.extras[problem.extra_count++] =
             (struct problem_extra){"available", NULL, account_available(&decision->from_after)};
+    if (decision->breach.cap != NULL)
+        breach_add(&problem, &decision->breach, &text);
     problem_write(&problem, &sale->purchase.request_id, body);
     return problem_status(problem.code);
 }

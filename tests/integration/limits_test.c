@@ -2,7 +2,7 @@
  * the day of the wallet's zone, in rolling windows, given back.
  *
  * Covers: server/posting/order_limit.c server/store/limit_rows.c server/store/limits.c
- *     server/api/show_limits.c */
+ *     server/api/show_limits.c server/supply/breach.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,6 +256,36 @@ static void test_given_back(void **state)
     talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
 }
 
+/* A purchase counts once, when its money is held. One that is refused gives its voucher back. */
+static void test_purchases(void **state)
+{
+    char body[200];
+    (void)state;
+    reset(0, 0);
+    assert_int_equal(
+        stack_shell(talk.stack,
+                    "printf '1\\n2\\n3\\n' >\"$DATA/pins\" && \"$MOOLAH\" stock load --config "
+                    "\"$DATA/moolahd.lua\" --database \"$MOOLAH_DATABASE\" airtime.r50 "
+                    "\"$DATA/pins\" >/dev/null"),
+        0);
+    assert_int_equal(talk_ask("GET", "/v1/products", NULL, NULL, NULL), 200);
+    snprintf(body, sizeof body, "{\"wallet\":\"%s\",\"product\":\"%s\"}",
+             talk.stack->users[0].wallet, talk_member("data.id"));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(talk_ask("POST", "/v1/purchases", talk.tokens[0], talk_key(), body), 201);
+    talk_expect(talk_ask("POST", "/v1/purchases", talk.tokens[0], talk_key(), body), 422,
+                "limit_exceeded");
+    assert_string_equal(talk_member("which"), "daily");
+    assert_int_equal(talk_number("limit"), 10000);
+    assert_int_equal(talk_number("used"), 10000);
+    assert_int_equal(talk_number("remaining"), 0);
+    assert_string_not_equal(talk_member("resets_at"), "(absent)");
+    talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
+    assert_int_equal(stack_shell(talk.stack, "\"$MOOLAH\" stock status --json | grep -q "
+                                             "'\"free\":1'"),
+                     0);
+}
+
 /* Counters that lie are found out. Whatever the tests before have set to null began anew. */
 static void test_verified(void **state)
 {
@@ -273,7 +303,8 @@ int main(void)
         cmocka_unit_test(test_to_the_cent), cmocka_unit_test(test_raced),
         cmocka_unit_test(test_a_new_day),   cmocka_unit_test(test_count_and_balance),
         cmocka_unit_test(test_windows),     cmocka_unit_test(test_given_back),
-        cmocka_unit_test(test_listed),      cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_listed),      cmocka_unit_test(test_purchases),
+        cmocka_unit_test(test_verified),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -176,10 +176,10 @@ static void test_what_is_no_rule_file(void **state)
         const char *name, *text, *file, *message;
     } cases[] = {
         {"a.lua", "", "a.lua",
-         "unknown kind of rule file: known are *.fee.lua, *.limit.lua, *.product.lua"},
+         "unknown kind of rule file: known are *.fee.lua, *.limit.lua and *.product.lua"},
         {"a.limit.lua", "", "a.limit.lua", "the file must end in: return limit { ... }"},
         {"fee.lua", "", "fee.lua",
-         "unknown kind of rule file: known are *.fee.lua, *.limit.lua, *.product.lua"},
+         "unknown kind of rule file: known are *.fee.lua, *.limit.lua and *.product.lua"},
         {"a b.fee.lua", "", "rules",
          "a file name is made of letters, digits, '.', '_' and '-', not 'a b.fee.lua'"},
         {"a\n\033[1m\xff.fee.lua", "", "rules",
