@@ -5,19 +5,23 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/zone.h"
 #include "posting/batch.h"
 #include "posting/order.h"
 #include "scripting/bundle.h"
 
 enum { WALLETS = 6, ACCOUNTS = WALLETS + 2, ITEMS = 12, STRIPE = 3 };
 
-static struct bundle *rules;
+static struct bundle *rules;   /* without limits in the way */
+static struct bundle *limited; /* four transfers in ten minutes */
+static int64_t now;            /* one moment for all: counters begin at it */
 
 static void make_accounts(struct account accounts[ACCOUNTS], unsigned *dice)
 {
@@ -91,7 +95,7 @@ static struct batch *decided(struct posting_order *orders, size_t count,
                              const struct account *accounts, struct bundle *bundle)
 {
     struct posting_order *list[ITEMS + 2];
-    const struct batch_terms terms = {bundle, STRIPE, clock_now(), 0};
+    const struct batch_terms terms = {bundle, STRIPE, now, 0};
     for (size_t i = 0; i < count; i++)
         list[i] = &orders[i];
     struct batch *batch = batch_new(list, count);
@@ -101,9 +105,33 @@ static struct batch *decided(struct posting_order *orders, size_t count,
         for (size_t k = 0; k < ACCOUNTS; k++)
             if (uuid_equal(&batch->ids[i], &accounts[k].id))
                 batch->book.accounts[batch->book.count++] = accounts[k];
+    assert_true(batch_find_windows(batch, bundle));
+    for (size_t i = 0; i < batch->window_count; i++) { /* nothing was sent yet */
+        struct limit_window *window = arena_alloc(&batch->arena, sizeof *window);
+        window->room = batch->weight;
+        window->moves = arena_array(&batch->arena, window->room, sizeof window->moves[0]);
+        batch->windows[i]->window = window;
+    }
     rendered = 0;
     assert_true(batch_decide(batch, &terms));
     return batch;
+}
+
+static void expect_same_account(const struct account *a, const struct account *b)
+{
+    assert_true(uuid_equal(&a->id, &b->id) && a->posted == b->posted && a->held == b->held &&
+                a->floor == b->floor && a->version == b->version &&
+                slice_equal(a->packed, b->packed));
+    const struct account *both[] = {a, b};
+    int64_t sums[2] = {0, 0};
+    int64_t counts[2] = {0, 0};
+    for (int k = 0; k < 2; k++) /* without orders of its own it has none */
+        for (size_t i = 0; both[k]->window != NULL && i < both[k]->window->count; i++) {
+            sums[k] += both[k]->window->moves[i].sum;
+            counts[k] += both[k]->window->moves[i].count;
+        }
+    assert_int_equal(sums[0], sums[1]);
+    assert_int_equal(counts[0], counts[1]);
 }
 
 /* The same money in the same order, down to versions and texts. */
@@ -111,7 +139,7 @@ static void expect_alike(const struct ledger_rows_writing *a, const struct ledge
 {
     assert_int_equal(a->account_count, b->account_count);
     for (size_t i = 0; i < a->account_count; i++)
-        assert_memory_equal(&a->accounts[i], &b->accounts[i], sizeof a->accounts[0]);
+        expect_same_account(&a->accounts[i], &b->accounts[i]);
     assert_int_equal(a->transaction_count, b->transaction_count);
     for (size_t i = 0; i < a->transaction_count; i++) {
         const struct ledger_transaction *left = &a->transactions[i];
@@ -171,6 +199,7 @@ struct scene {
     struct posting_item items[ITEMS];
     size_t count;
     bool alone;
+    struct bundle *bundle;
     struct posting_order orders[3];
     struct posting_order singles[ITEMS + 2];
     size_t single_count;
@@ -197,6 +226,7 @@ static void make_scene(struct scene *scene, unsigned *dice)
     make_accounts(scene->accounts, dice);
     scene->count = 1 + (size_t)rand_r(dice) % ITEMS;
     scene->alone = rand_r(dice) % 3 == 0;
+    scene->bundle = rand_r(dice) % 2 == 0 ? rules : limited;
     for (size_t i = 0; i < scene->count; i++)
         scene->items[i] = make_item(dice, anyones);
     bulk.items = scene->items;
@@ -228,7 +258,7 @@ static struct batch *by_themselves(struct scene *scene, bool with_items)
         put_single(scene, bulk, &scene->items[i], keys[i]);
     if (!scene->alone)
         scene->singles[scene->single_count++] = scene->orders[2];
-    return decided(scene->singles, scene->single_count, scene->accounts, rules);
+    return decided(scene->singles, scene->single_count, scene->accounts, scene->bundle);
 }
 
 static bool expect_results(const struct scene *scene)
@@ -243,14 +273,15 @@ static bool expect_results(const struct scene *scene)
 
 static void test_items_are_orders(void **state)
 {
-    int whole = 0, undone = 0, parts = 0;
+    int whole = 0, undone = 0, parts = 0, limits = 0;
     (void)state;
     for (unsigned seed = 1; seed < 1500; seed++) {
         unsigned dice = seed;
         static struct scene scene;
         make_scene(&scene, &dice);
         const struct posting_order *bulk = &scene.orders[!scene.alone];
-        struct batch *batch = decided(scene.orders, scene.alone ? 1 : 3, scene.accounts, rules);
+        struct batch *batch =
+            decided(scene.orders, scene.alone ? 1 : 3, scene.accounts, scene.bundle);
         assert_int_equal(batch->weight, scene.count + (scene.alone ? 0 : 2));
         struct batch *other = by_themselves(&scene, true);
         bool refused = expect_results(&scene);
@@ -260,12 +291,19 @@ static void test_items_are_orders(void **state)
         undone += nothing;
         parts += refused && posted > 0;
         for (size_t i = 0; i < scene.count; i++)
+            limits += results[i].refusal == REFUSAL_LIMIT_EXCEEDED;
+        for (size_t i = 0; i < scene.count; i++)
             assert_int_equal(uuid_is_nil(&results[i].transaction),
                              nothing || results[i].refusal != REFUSAL_NONE);
         if (nothing && scene.alone) {
             assert_int_equal(batch->writing.transaction_count + batch->writing.posting_count +
                                  batch->writing.account_count + batch->writing.link_count,
                              0);
+            for (size_t i = 0; i < batch->book.count; i++)
+                assert_true(batch->book.accounts[i].counters == NULL &&
+                            !batch->book.accounts[i].counted);
+            for (size_t i = 0; i < batch->window_count; i++)
+                assert_int_equal(batch->windows[i]->window->count, 0);
         } else if (nothing) {
             batch_free(other);
             other = by_themselves(&scene, false);
@@ -275,7 +313,7 @@ static void test_items_are_orders(void **state)
         batch_free(batch);
         batch_free(other);
     }
-    assert_true(whole > 100 && undone > 100 && parts > 100);
+    assert_true(whole > 100 && undone > 100 && parts > 100 && limits > 100);
 }
 
 /* Three items, of which `bad` is the last. */
@@ -391,7 +429,7 @@ static void test_memory_runs_out(void **state)
 {
     struct account accounts[ACCOUNTS];
     struct posting_item items[3];
-    const struct batch_terms terms = {rules, STRIPE, clock_now(), 0};
+    const struct batch_terms terms = {rules, STRIPE, now, 0};
     bool good = false;
     (void)state;
     rich(accounts);
@@ -417,18 +455,40 @@ static void test_memory_runs_out(void **state)
     }
 }
 
+static struct bundle *load_limited(void)
+{
+    static struct bundle_report report;
+    char folder[] = "/tmp/moolah-bulk-XXXXXX";
+    char command[400];
+    assert_non_null(mkdtemp(folder));
+    snprintf(command, sizeof command,
+             "cp " MOOLAH_SOURCE_DIR "/rules/*.fee.lua %s/ && echo \"return limit { id = "
+             "'wallet.send', version = 1, owner = 'risk', currency = 'ZAR', tiers = { [0] = { "
+             "rolling = { { window = '10m', count = 4 } } }, [1] = {}, [2] = {}, [3] = {} } }\" > "
+             "%s/wallet.limit.lua",
+             folder, folder);
+    assert_int_equal(system(command), 0);
+    struct bundle *bundle = bundle_load(folder, &report);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    return bundle;
+}
+
 static int set_up(void **state)
 {
     static struct bundle_report report;
     (void)state;
     rules = bundle_load(MOOLAH_SOURCE_DIR "/rules", &report);
-    return rules == NULL ? -1 : 0;
+    limited = load_limited();
+    now = clock_now();
+    return rules == NULL || limited == NULL || zone_open() != NULL ? -1 : 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     bundle_release(rules);
+    bundle_release(limited);
     return 0;
 }
 
