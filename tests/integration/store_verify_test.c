@@ -71,7 +71,7 @@ static void test_a_sound_ledger_holds(void **state)
     for (size_t i = 0; i < sizeof summed / sizeof summed[0]; i++)
         assert_false(said.lines[summed[i]].searched);
     assert_false(said.lines[5].checked); /* no Redis */
-    assert_false(said.lines[7].checked); /* no limits yet */
+    assert_true(said.lines[7].checked);
 }
 
 #define ANSWER(from, to)                                                                      \
