@@ -1,5 +1,5 @@
-/* What a refusal says of the limit that it broke: the same in answers about movements, and about the
- * holds of purchases. */
+/* What a refusal says of the limit that it broke: the same in answers about movements, and about
+ * the holds of purchases. */
 #ifndef SUPPLY_BREACH_H
 #define SUPPLY_BREACH_H
 
