@@ -125,11 +125,11 @@ static bool take_reference(struct supplier_question *question, const struct json
 static enum supplier_result meaning_of(struct supplier_question *question,
                                        const struct json *answer)
 {
-    bool goods = json_member(answer, "goods") != NULL;
     if (json_kind(answer) != JSON_OBJECT || !are_all_known(answer) ||
         !is_about(answer, question->purchase) ||
         !take_reference(question, json_member(answer, "supplier_reference")))
         return SUPPLIER_UNKNOWN;
+    bool goods = json_member(answer, "goods") != NULL;
     if (says(answer, "status", "delivered") && take_goods(question, json_member(answer, "goods")))
         return SUPPLIER_DELIVERED;
     if (says(answer, "status", "declined") && !goods)

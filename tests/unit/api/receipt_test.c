@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/memory.h"
+#include "base/zone.h"
 #include "http/problem.h"
 #include "ledger/refusal.h"
 #include "posting/batch.h"
@@ -376,6 +377,12 @@ static void test_memory_runs_out(void **state)
     }
 }
 
+static int set_up(void **state)
+{
+    (void)state;
+    return zone_open() == NULL ? 0 : -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,5 +393,5 @@ int main(void)
         cmocka_unit_test(test_every_refusal_is_a_problem),
         cmocka_unit_test(test_memory_runs_out),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }
