@@ -204,8 +204,11 @@ static void decide(struct seed_history *history, struct question *q, int64_t mom
         seed_job_fail("the server would refuse a transfer: %.*s", (int)ink.body.length,
                       ink.body.at);
     assert(ink.transaction_count == 1 && ink.posting_count >= 2);
-    for (size_t i = 0; i < q->party_count; i++)
+    for (size_t i = 0; i < q->party_count; i++) {
         *q->parties[i] = accounts[i];
+        q->parties[i]->counters = NULL; /* in the arena, which goes before the account does */
+        q->parties[i]->counted = false;
+    }
 }
 
 static struct slice bytes_of(const void *at, size_t length)
