@@ -62,6 +62,7 @@ static const struct allowance {
     {"outbox_again", "WindowAgg", "a page of 500"},
     {"outbox_again", "Index Scan using webhook_replays_pkey", "the first"},
     {"outbox_sweep_over", "Index", "a few webhooks that are over"},
+    {"purchases_claim", "HashAggregate", "32 at a time"},
     {"outbox_sweep_old", "Seq Scan on webhooks", "10 a partner"},
     {"outbox_sweep_old", "Index", "10 a partner"},
     {"outbox_look", "Index Only Scan using webhook_deliveries_pending", "100,000 at most"},
