@@ -408,7 +408,7 @@ static const struct question {
     {"read_keys", "(array_fill('x'::text, array[64]), p_batch())", 256},
     {"update_accounts",
      "(p_batch(), array_fill(1000::bigint, array[64]), array_fill(0::bigint, array[64]), "
-     "array_fill(99::bigint, array[64]))",
+     "array_fill(99::bigint, array[64]), array_fill(null::bytea, array[64]))",
      768},
 };
 
