@@ -263,7 +263,7 @@ int receipt_render(const struct posting_order *order, const struct posting_decis
         return order->kind == TRANSACTION_VOID ? 200 : 201;
     }
     struct problem problem = {.code = problem_for(decision->refusal), .detail = decision->reason};
-    struct breach_text text;
+    struct breach_text text = {.which = ""};
     if (decision->refusal == REFUSAL_INSUFFICIENT_FUNDS && tells_balance(order)) {
         add_extra(&problem, "available", account_available(&decision->from_after));
         if (decision->fee != NULL)

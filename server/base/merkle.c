@@ -9,7 +9,7 @@ _Static_assert(MERKLE_HASH_SIZE == CRYPTO_HASH_SIZE, "SHA-256");
 
 struct merkle_hash merkle_leaf(struct slice framed)
 {
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
     assert(framed.length > 0 && framed.at[0] == 0);
     crypto_sha256(framed, hash.bytes);
     return hash;
@@ -17,7 +17,7 @@ struct merkle_hash merkle_leaf(struct slice framed)
 
 static struct merkle_hash node_of(const struct merkle_hash *left, const struct merkle_hash *right)
 {
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
     uint8_t text[1 + 2 * MERKLE_HASH_SIZE] = {0x01};
     memcpy(text + 1, left->bytes, MERKLE_HASH_SIZE);
     memcpy(text + 1 + MERKLE_HASH_SIZE, right->bytes, MERKLE_HASH_SIZE);
@@ -39,7 +39,7 @@ struct merkle_hash merkle_root(const struct merkle_hash *leaves, size_t count)
     if (count == 1)
         return leaves[0];
     if (count == 0) {
-        struct merkle_hash nothing;
+        struct merkle_hash nothing = {{0}};
         crypto_sha256((struct slice){NULL, 0}, nothing.bytes);
         return nothing;
     }

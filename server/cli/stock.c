@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 #include "supply/pin.h"
 
-#define FILE_MAX (8 * 1024 * 1024)
+#define FILE_MAX (8UL * 1024 * 1024)
 #define PRODUCT_MAX 47
 
 /* A file on its way into the stock: two arrays in PostgreSQL's text form. */

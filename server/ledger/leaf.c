@@ -59,7 +59,7 @@ struct merkle_hash leaf_commit_posting(const struct leaf_posting *posting,
     const int64_t numbers[] = {posting->version, posting->amount, posting->hold,
                                posting->posted_after, posting->held_after};
     uint8_t text[1 + LEAF_BLIND_SIZE + 16 + sizeof numbers] = {TAG_POSTING};
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
     memcpy(text + 1, blind, LEAF_BLIND_SIZE);
     memcpy(text + 1 + LEAF_BLIND_SIZE, posting->account.bytes, 16);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)

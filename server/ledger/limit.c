@@ -116,7 +116,7 @@ bool limit_unpack(struct slice packed, struct limit_counters *counters)
     if (packed.length < HEAD || at[0] != VERSION)
         return false;
     for (int p = 0; p < ZONE_PERIODS; p++)
-        counters->begins[p] = get_begin(at + 1 + p * BEGIN_BYTES);
+        counters->begins[p] = get_begin(at + 1 + (size_t)p * BEGIN_BYTES);
     struct slice rest = {packed.at + HEAD, packed.length - HEAD};
     for (int c = 0; c < LIMIT_CLASSES; c++)
         if ((at[HEAD - 1] >> c & 1) != 0 && !get_class(&rest, counters->of[c]))

@@ -29,7 +29,7 @@ struct merkle_hash seal_hash(const struct seal *seal)
     char space[TEXT_MAX];
     char at[CLOCK_TEXT_MAX];
     struct bytes text = {.at = space, .capacity = sizeof space, .limit = sizeof space};
-    struct merkle_hash hash;
+    struct merkle_hash hash = {{0}};
     clock_format(seal->at, at);
     bytes_printf(&text, "moolah seal 1\norigin %s\nnumber %lld\ncount %zu\n", seal->origin,
                  (long long)seal->number, seal->count);

@@ -79,8 +79,8 @@ static bool take_text(const struct pg_rows *rows, int row, int column, struct ar
 
 static struct uuid take_id(const struct pg_rows *rows, int row, int column)
 {
-    return pg_rows_is_null(rows, row, column) ? (struct uuid){{0}}
-                                              : pg_rows_uuid(rows, row, column);
+    struct uuid none = {{0}};
+    return pg_rows_is_null(rows, row, column) ? none : pg_rows_uuid(rows, row, column);
 }
 
 static bool take_purchase(const struct pg_rows *rows, int row, struct arena *arena,

@@ -65,8 +65,7 @@ static int compare_legs(const void *a, const void *b)
 /* To its transaction, if that is in this seal. */
 static bool place_leg(struct seal_round *round, const struct seals_leg *leg)
 {
-    struct leaf key;
-    key.id = leg->transaction;
+    const struct leaf key = {.id = leg->transaction};
     struct leaf *leaf =
         bsearch(&key, round->leaves, round->count, sizeof round->leaves[0], compare_ids);
     if (leaf == NULL)

@@ -49,7 +49,7 @@ static int render_refusal(const struct sale *sale, const struct posting_decision
                           struct bytes *body)
 {
     struct problem problem = {.code = PROBLEM_INTERNAL, .detail = decision->reason};
-    struct breach_text text;
+    struct breach_text text = {.which = ""};
     bool known = problem_find(slice_of(refusal_name(decision->refusal)), &problem.code);
     assert(known);
     if (decision->refusal == REFUSAL_INSUFFICIENT_FUNDS)

@@ -2,8 +2,8 @@
  * silent, late or lying; and with the server killed at any moment.
  *
  * Covers: server/api/create_purchase.c server/api/show_purchase.c server/api/purchase_view.c
- *     server/supply/till.c server/supply/sale.c server/supply/stock_supplier.c
- *     server/supply/http_supplier.c server/store/purchases.c server/cli/stock.c */
+ *     server/supply/till.c server/supply/sale.c server/supply/supplier_stock.c
+ *     server/supply/supplier_http.c server/store/purchases.c server/cli/stock.c */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
