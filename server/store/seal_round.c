@@ -1,6 +1,5 @@
 #include "store/seal_round.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -142,8 +141,10 @@ void seal_round_hash(struct seal_round *round)
     struct merkle_hash *hashes = arena_array(round->arena, round->count, sizeof hashes[0]);
     struct bytes space;
     round->entries = arena_alloc(round->arena, round->count * SEAL_ENTRY_SIZE);
-    if (hashes == NULL || round->entries == NULL)
+    if (hashes == NULL || round->entries == NULL) {
         round->trouble = no_memory;
+        return;
+    }
     crypto_random(round->salt, sizeof round->salt);
     bytes_init(&space, NULL);
     bool good = round->trouble == NULL;
