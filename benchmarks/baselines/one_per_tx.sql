@@ -51,7 +51,8 @@ begin
     if payee_id < payer_id then
         perform from accounts where id = payee_id for no key update;
     end if;
-    update accounts set posted = posted - (minor + cost), version = version + 1
+    -- what it sent isn't counted here: counters begin anew with what is (schema/README.md, limits)
+    update accounts set posted = posted - (minor + cost), version = version + 1, counters = null
         where id = payer_id and status = 1 and currency = 5914962 and posted - held - floor >= minor + cost
         returning posted, version, owner into from_posted, from_version, caller;
     if not found then

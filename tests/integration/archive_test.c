@@ -45,10 +45,14 @@ static int moolah(const char *command, const char *words)
                  command);
 }
 
+/* All holds, but for the seals: what grew old by hand was changed behind their back, and they say
+ * so. */
 static void assert_verified(void)
 {
-    assert_int_equal(shell("$MOOLAH ledger verify >\"$DATA/said\" || { cat \"$DATA/said\"; "
-                           "exit 1; }"),
+    assert_int_equal(shell("$MOOLAH ledger verify >\"$DATA/said\"; "
+                           "[ $(grep -c ^holds \"$DATA/said\") -ge 7 ] && "
+                           "! grep ^BROKEN \"$DATA/said\" | grep -v '5 sealed' || "
+                           "{ cat \"$DATA/said\"; exit 1; }"),
                      0);
 }
 
@@ -124,7 +128,7 @@ static void grow_old(void)
         " update transactions set id = aged(id), created_at = '%s-10T00:00:00Z'; "
         "update postings set transaction_id = aged(transaction_id); "
         "update idempotency set transaction_id = aged(transaction_id) where transaction_id is "
-        "not null; drop function aged",
+        "not null; update accounts set counters = null; drop function aged",
         inside, month, month);
     talk_sql(sql);
 }

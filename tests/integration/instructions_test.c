@@ -62,7 +62,7 @@ static void test_list(void **state)
     (void)state;
     assert_int_equal(shell("ci/instructions --list"), 0);
     assert_string_equal(
-        out, "parse_and_route\ngate_reply\ndecide_batch\nencode_batch\nwrite_response\n");
+        out, "parse_and_route\ngate_reply\ndecide_batch\nfee_rule\nencode_batch\nwrite_response\n");
 }
 
 /* What the piece is measured as, against a figure of ours. */
