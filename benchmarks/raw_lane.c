@@ -12,6 +12,7 @@
 #include "ledger/transfer.h"
 #include "store/ledger_rows.h"
 #include "store/pg_connection.h"
+#include "store/presence.h"
 
 #define FEE 250 /* what rules/transfer.fee.lua takes for such small amounts */
 
@@ -24,10 +25,14 @@ static const char refused[] = "{\"code\":\"insufficient_funds\"}";
 
 enum state { DOWN, OPENING, READING, WRITING, DONE };
 
+/* What is sent here isn't counted in its payers' limits: their counters begin anew with what is. */
+#define RECOUNT ";update accounts set counters = null where counters is not null"
+
 struct raw_lane {
     struct raw_job *job;
     struct pg_connection *connection;
     unsigned stripe;
+    char setup[PRESENCE_SETUP_MAX + sizeof RECOUNT];
     enum state state;
     int syncs;          /* on their way */
     struct arena arena; /* of the batch in flight */
@@ -251,7 +256,7 @@ struct raw_lane *raw_lane_new(struct ev_loop *loop, struct raw_job *job, unsigne
         .conninfo = job->conninfo,
         .application_name = "moolah-bench raw",
         .statements = ledger_rows_statements,
-        .setup = ledger_rows_setup,
+        .setup = lane == NULL ? NULL : lane->setup,
         .connect_timeout_us = 5 * CLOCK_SECOND,
         .answer_timeout_us = 30 * CLOCK_SECOND,
     };
@@ -263,6 +268,9 @@ struct raw_lane *raw_lane_new(struct ev_loop *loop, struct raw_job *job, unsigne
                                               .lost = on_lost};
     if (lane == NULL)
         return NULL;
+    presence_setup(ledger_rows_setup, lane->setup);
+    size_t length = strlen(lane->setup);
+    snprintf(lane->setup + length, sizeof lane->setup - length, "%s", RECOUNT);
     lane->job = job;
     lane->stripe = stripe;
     arena_init(&lane->arena);
