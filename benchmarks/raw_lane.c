@@ -26,7 +26,9 @@ static const char refused[] = "{\"code\":\"insufficient_funds\"}";
 enum state { DOWN, OPENING, READING, WRITING, DONE };
 
 /* What is sent here isn't counted in its payers' limits: their counters begin anew with what is. */
-#define RECOUNT ";update accounts set counters = null where counters is not null"
+#define RECOUNT                                                                               \
+    ";with locked as (select id from accounts where counters is not null order by id for no " \
+    "key update) update accounts a set counters = null from locked where a.id = locked.id"
 
 struct raw_lane {
     struct raw_job *job;
