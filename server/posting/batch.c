@@ -284,10 +284,10 @@ static bool decide_orders(struct batch *batch, const struct batch_terms *terms,
 static bool collect_finished(struct batch *batch)
 {
     size_t count = 0;
-    struct hold *finished = NULL;
-    if (batch->subject_count > 0)
-        finished = arena_array(&batch->arena, batch->subject_count, sizeof finished[0]);
-    if (batch->subject_count > 0 && finished == NULL)
+    if (batch->subject_count == 0)
+        return true;
+    struct hold *finished = arena_array(&batch->arena, batch->subject_count, sizeof finished[0]);
+    if (finished == NULL)
         return false;
     for (size_t i = 0; i < batch->book.subject_count; i++)
         if (batch->book.subjects[i].finished)

@@ -216,8 +216,14 @@ static void test_listed(void **state)
     reset(0, 0);
     assert_int_equal(send_money(0, 1, "700"), 201);
     snprintf(path, sizeof path, "/v1/wallets/%s/limits", talk.stack->users[0].wallet);
+    talk_expect(talk_ask("GET", path, NULL, NULL, NULL), 401, "unauthenticated");
+    talk_expect(talk_ask("GET", path, talk.stack->partner_key, NULL, NULL), 403, "forbidden");
     assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 200);
     assert_string_equal(talk_member("time_zone"), "Africa/Johannesburg");
+    snprintf(path, sizeof path, "/v1/wallets/%s/limits?x=1", talk.stack->users[0].wallet);
+    talk_expect(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 400, "invalid_request");
+    snprintf(path, sizeof path, "/v1/wallets/%s/limits", talk.stack->users[0].wallet);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 200);
     assert_string_equal(talk_member("limits.which"), "single");
     assert_non_null(strstr(talk.call.answer,
                            "\"which\":\"daily\",\"rule\":\"w@1\",\"period\":\"day\",\"counts\":"

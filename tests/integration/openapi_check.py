@@ -23,9 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # Documented, and not to be provoked from outside. Each with its reason.
 UNPROVOKED = {
     ("createTransfer", "422", "rule_denied"): "no form of rule denies yet",
-    ("createTransfer", "422", "limit_exceeded"): "beyond 2^63 of fees",
-    ("createDeposit", "422", "limit_exceeded"): "beyond 2^63 of settlement",
-    ("createPurchase", "422", "limit_exceeded"): "as holds': the same order",
     ("changeTotp", "409", "request_in_progress"): "two first uses of a key within one statement's time",
     ("deleteCurrentSession", "404", "session_not_found"): "two sign-outs at once, both past the gate",
     ("showMetrics", "503", "overloaded"): "out of memory",
