@@ -206,7 +206,7 @@ static size_t derive_networks(const struct place *at, const char *name, const ch
                               struct inet_network networks[CONFIG_PROXIES_MAX])
 {
     size_t count = 0;
-    for (; texts[count] != NULL && count < CONFIG_PROXIES_MAX; count++)
+    for (; count < CONFIG_PROXIES_MAX && texts[count] != NULL; count++)
         if (!inet_parse_network(slice_of(texts[count]), &networks[count]))
             wrong(at, name, "holds %.60s, which is no network (10.0.0.0/8)", texts[count]);
     if (texts[count] != NULL)
