@@ -93,11 +93,12 @@ static void take_back(const struct before *before, struct order_ink *ink)
         *saved->place = saved->account;
         if (saved->counters != NULL)
             *saved->account.counters = *saved->counters;
-        if (saved->account.window == NULL)
-            continue;
-        saved->account.window->count = saved->move_count;
-        memcpy(saved->account.window->moves, saved->moves,
-               saved->move_count * sizeof saved->moves[0]);
+        if (saved->moves == NULL)
+            continue; /* nobody had asked for its window */
+        struct limit_window *window = saved->account.window;
+        assert(window != NULL);
+        window->count = saved->move_count;
+        memcpy(window->moves, saved->moves, saved->move_count * sizeof saved->moves[0]);
     }
     ink->transaction_count = before->ink.transaction_count;
     ink->posting_count = before->ink.posting_count;
