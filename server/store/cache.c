@@ -171,7 +171,7 @@ static bool own_texts(struct wallets_question *q)
     bool good = true;
     for (size_t i = 0; i < q->wallet_count && q->wallets != NULL; i++)
         good = own_text(q->arena, &q->wallets[i].label) && good;
-    for (size_t i = 0; i < q->transaction_count; i++)
+    for (size_t i = 0; i < q->transaction_count && q->transactions != NULL; i++)
         good = own_text(q->arena, &q->transactions[i].note) &&
                own_text(q->arena, &q->transactions[i].reference) && good;
     return good;
