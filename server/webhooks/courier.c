@@ -286,10 +286,11 @@ static void on_relayed(struct courier *c, const struct pg_rows *rows)
     metrics_add(metrics.relayed, (uint64_t)relayed.put);
     if (relayed.has_lead) {
         metrics_set(metrics.margin, relayed.lead_us / CLOCK_SECOND);
-        if (relayed.lead_us < OUTBOX_SKEW_S * CLOCK_SECOND / 2)
-            log_message(LOG_ERROR, "clocks_apart",
-                        "a server's clock is %lld ms behind PostgreSQL's: events may be missed",
-                        (long long)((OUTBOX_SKEW_S * CLOCK_SECOND - relayed.lead_us) / 1000));
+        if (relayed.lead_us < (int64_t)OUTBOX_SKEW_S * CLOCK_SECOND / 2)
+            log_message(
+                LOG_ERROR, "clocks_apart",
+                "a server's clock is %lld ms behind PostgreSQL's: events may be missed",
+                (long long)(((int64_t)OUTBOX_SKEW_S * CLOCK_SECOND - relayed.lead_us) / 1000));
     }
     if (relayed.more)
         relay(c);

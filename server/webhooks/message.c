@@ -29,7 +29,7 @@ bool message_sign(const struct message_signed *what, const uint8_t secret[WEBHOO
     crypto_hmac_sha256((struct slice){(const char *)secret, WEBHOOKS_SECRET_SIZE},
                        bytes_view(&text), mac);
     bytes_release(&text);
-    memcpy(signature, "v1,", 3);
+    memcpy(signature, "v1,", sizeof "v1,");
     crypto_base64(mac, sizeof mac, signature + 3);
     return good;
 }
