@@ -10,8 +10,7 @@
 #include "ledger/money.h"
 #include "ledger/transaction.h"
 
-/* "/name", behind the pointer to what it is in; in the arena: pointers outlive this call. */
-static struct slice pointer_to(struct call *call, struct slice name)
+struct slice body_pointer(struct call *call, struct slice name)
 {
     struct bytes text;
     bytes_init(&text, &call->request->arena);
@@ -28,7 +27,7 @@ static struct slice pointer_to(struct call *call, struct slice name)
 
 static void fault(struct call *call, const char *name, const char *code, const char *detail)
 {
-    call_add_field(call, pointer_to(call, slice_of(name)), code, detail);
+    call_add_field(call, body_pointer(call, slice_of(name)), code, detail);
 }
 
 static bool is_json(struct slice type)
@@ -361,7 +360,8 @@ static void read_members(struct call *call, const struct body_field *fields,
     }
     while (json_next(object, &at, &name, &value))
         if (!is_known(fields, name))
-            call_add_field(call, pointer_to(call, name), "unknown", "is not a field of this call");
+            call_add_field(call, body_pointer(call, name), "unknown",
+                           "is not a field of this call");
 }
 
 static bool refuse_json(struct call *call, const struct json_error *error)

@@ -65,6 +65,9 @@ bool body_read(struct call *call, const struct body_field *fields, void *out);
 void body_hash(const struct call *call, const struct body_field *fields, const void *out,
                uint8_t hash[32]);
 
+/* The JSON pointer "/name", behind call->within, in the request's arena. */
+struct slice body_pointer(struct call *call, struct slice name);
+
 bool body_is_phone(struct slice text);
 
 /* Characters of valid UTF-8; -1: a control character is among them. */

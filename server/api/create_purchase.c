@@ -97,24 +97,50 @@ static enum flow_verdict refuse_field(struct create_purchase *op, const char *po
     return call_refuse(&op->call, PROBLEM_INVALID_REQUEST, NULL);
 }
 
-static const struct product_field *find_field(const struct product *product, struct slice name)
+static const char *wish_of(struct call *call, const struct product_field *field)
+{
+    struct bytes text;
+    bytes_init(&text, &call->request->arena);
+    bytes_printf(&text, "%s: %d to %d %s", field->label, field->min, field->max,
+                 field->digits ? "digits" : "plain characters");
+    bytes_add_char(&text, '\0');
+    return text.failed ? "isn't what this product asks for" : text.at;
+}
+
+static bool product_asks_for(const struct product *product, struct slice name)
 {
     for (size_t i = 0; i < product->field_count; i++)
         if (slice_equals(name, product->fields[i].name))
-            return &product->fields[i];
+            return true;
+    return false;
+}
+
+static const struct slice *find_text(const struct body_texts *texts, const char *name)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        if (slice_equals(texts->names[i], name))
+            return &texts->values[i];
     return NULL;
 }
 
-/* Exactly the product's fields, each as it wants it. */
-static bool fits(const struct create_purchase *op, const struct product *product)
+/* Exactly the product's fields, each as it wants it. False: what is wrong is noted. */
+static bool check_fields(struct create_purchase *op, const struct product *product)
 {
-    const struct body_texts *texts = &op->fields;
-    for (size_t i = 0; i < texts->count; i++) {
-        const struct product_field *field = find_field(product, texts->names[i]);
-        if (field == NULL || !product_field_fits(field, texts->values[i]))
-            return false;
+    struct call *call = &op->call;
+    call->within = SLICE("/fields");
+    for (size_t i = 0; i < product->field_count; i++) {
+        const struct product_field *field = &product->fields[i];
+        const struct slice *text = find_text(&op->fields, field->name);
+        if (text == NULL || !product_field_fits(field, *text))
+            call_add_field(call, body_pointer(call, slice_of(field->name)),
+                           text == NULL ? "required" : "format", wish_of(call, field));
     }
-    return texts->count == product->field_count;
+    for (size_t i = 0; i < op->fields.count; i++)
+        if (!product_asks_for(product, op->fields.names[i]))
+            call_add_field(call, body_pointer(call, op->fields.names[i]), "unknown",
+                           "is not a field of this product");
+    call->within = (struct slice){NULL, 0};
+    return call->problem.field_count == 0;
 }
 
 static struct slice fields_json(struct create_purchase *op)
@@ -188,8 +214,8 @@ static enum flow_verdict check_product(struct flow *flow)
         return refuse_field(op, "/amount", "required", "this product has no fixed price");
     if (!product_is_price(product, op->amount))
         return refuse_field(op, "/amount", "range", "is none of this product's prices");
-    if (!fits(op, product))
-        return refuse_field(op, "/fields", "format", "aren't what this product asks for");
+    if (!check_fields(op, product))
+        return call_refuse(&op->call, PROBLEM_INVALID_REQUEST, NULL);
     if (!till_admits(op->call.service->till, product->supplier))
         return call_refuse(&op->call, PROBLEM_PRODUCT_UNAVAILABLE, NULL);
     return fill_in(op, product, bundle) ? FLOW_NEXT

@@ -55,10 +55,12 @@ static int migrate(const struct cli *cli)
     return walk(cli, false);
 }
 
-/* The newest first; rows as PostgreSQL reckons them, of a month that is archived as counted. */
+/* The newest first; rows as PostgreSQL reckons them (not yet: none), of a month that is archived as
+ * counted. */
 static const char months_sql[] =
-    "select to_char(m, 'YYYY-MM') as month, c.reltuples::bigint as \"transactions:number\", "
-    "p.reltuples::bigint as \"postings:number\", "
+    "select to_char(m, 'YYYY-MM') as month, "
+    "nullif(c.reltuples, -1)::bigint as \"transactions:number\", "
+    "nullif(p.reltuples, -1)::bigint as \"postings:number\", "
     "pg_size_pretty(pg_total_relation_size(c.oid) + pg_total_relation_size(p.oid)) as size, "
     "null as archived_in from (select generate_series(date_trunc('month', now() at time zone "
     "'UTC') - interval '20 years', date_trunc('month', now() at time zone 'UTC') + interval "

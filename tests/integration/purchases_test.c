@@ -194,6 +194,16 @@ static void test_refusals(void **state)
              talk.stack->users[0].wallet, power);
     talk_expect(talk_ask("POST", "/v1/purchases", talk.tokens[0], talk_key(), body), 400,
                 "invalid_request");
+    assert_non_null(strstr(talk.call.answer,
+                           "{\"pointer\":\"/fields/meter\",\"code\":\"format\",\"detail\":"
+                           "\"Meter number: 11 to 13 digits\"}"));
+    snprintf(body, sizeof body,
+             "{\"wallet\":\"%s\",\"product\":\"%s\",\"amount\":1000,\"fields\":{\"metre\":\"1\"}}",
+             talk.stack->users[0].wallet, power);
+    talk_expect(talk_ask("POST", "/v1/purchases", talk.tokens[0], talk_key(), body), 400,
+                "invalid_request");
+    assert_non_null(strstr(talk.call.answer, "\"/fields/meter\",\"code\":\"required\""));
+    assert_non_null(strstr(talk.call.answer, "\"/fields/metre\",\"code\":\"unknown\""));
     talk_sign_up("+27825550001", token);
     assert_int_equal(talk_ask("GET", "/v1/wallets", token, NULL, NULL), 200);
     snprintf(body, sizeof body, "{\"wallet\":\"%s\",\"product\":\"%s\"}", talk_member("data.id"),
