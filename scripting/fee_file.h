@@ -5,10 +5,6 @@
 
 #include "scripting/fee_rule.h"
 
-#define FEE_FILE_INSTRUCTIONS                                          \
-    100000 /* a file may run so many while it loads: 32 slabs take 300 \
-            */
-
 /* False: what is wrong is in the report. */
 bool fee_file_compile(const char *file, struct slice source, struct fee_rule *rule,
                       struct bundle_report *report);

@@ -6,10 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
-#include "scripting/fee_file.h"
-#include "scripting/locate.h"
 #include "scripting/rule_reader.h"
-#include "scripting/sandbox.h"
 #include "scripting/vocabulary.h"
 
 struct compile {
@@ -38,8 +35,8 @@ static void read_denominations(struct compile *c)
     int count = rule_reader_list_length(r, -1, PRODUCT_AMOUNTS_MAX);
     for (int i = 0; i < count; i++, lua_pop(r->lua, 1)) {
         lua_rawgeti(r->lua, -1, i + 1);
-        p->amounts[i] = rule_reader_amount(r, -1, "denominations");
-        if (i > 0 && p->amounts[i] >= 0 && p->amounts[i] <= p->amounts[i - 1])
+        rule_reader_take_amount(r, "denominations", 1, &p->amounts[i]);
+        if (i > 0 && p->amounts[i] > 0 && p->amounts[i] <= p->amounts[i - 1])
             rule_reader_fault(r, "denominations", "denominations must rise");
     }
     p->amount_count = count < 0 ? 0 : (size_t)count;
@@ -58,9 +55,9 @@ static void read_range(struct compile *c)
     }
     rule_reader_check_keys(r, -1, known);
     rule_reader_push(r, -1, "min");
-    c->product->least = rule_reader_amount(r, -1, "range");
+    rule_reader_take_amount(r, "range", 1, &c->product->least);
     rule_reader_push(r, -2, "max");
-    c->product->most = rule_reader_amount(r, -1, "range");
+    rule_reader_take_amount(r, "range", 1, &c->product->most);
     lua_pop(r->lua, 2);
     if (c->product->least > c->product->most)
         rule_reader_fault(r, "range", "range: max is below min");
@@ -74,7 +71,7 @@ static void read_price(struct compile *c, int table)
     table = lua_absindex(r->lua, table);
     if (rule_reader_push(r, table, "price") != LUA_TNIL) {
         ways++;
-        c->product->amounts[0] = rule_reader_amount(r, -1, "price");
+        rule_reader_take_amount(r, "price", 1, &c->product->amounts[0]);
         c->product->amount_count = 1;
     }
     if (rule_reader_push(r, table, "denominations") != LUA_TNIL) {
@@ -106,9 +103,13 @@ static void read_field(struct compile *c, struct product_field *field)
         strcmp(kind, "text") != 0)
         rule_reader_fault(r, "kind", "kind must be \"digits\" or \"text\"");
     field->digits = strcmp(kind, "digits") == 0;
-    field->min = (int)rule_reader_integer(r, -1, "min", 1, PRODUCT_FIELD_LENGTH_MAX);
-    field->max = (int)rule_reader_integer(r, -1, "max", 1, PRODUCT_FIELD_LENGTH_MAX);
-    if (field->max < field->min)
+    int64_t least = 0;
+    int64_t most = 0;
+    bool given = rule_reader_integer(r, -1, "min", PRODUCT_FIELD_LENGTH_MAX, &least);
+    given = rule_reader_integer(r, -1, "max", PRODUCT_FIELD_LENGTH_MAX, &most) && given;
+    field->min = (int)least;
+    field->max = (int)most;
+    if (given && most < least)
         rule_reader_fault(r, "max", "max is below min");
 }
 
@@ -127,37 +128,34 @@ static void read_fields(struct compile *c, int table)
         if (count < 0)
             rule_reader_fault(r, "fields", "fields must be a list of at most %d",
                               PRODUCT_FIELDS_MAX);
-        r->list = "fields";
         for (int i = 0; i < count; i++, lua_pop(r->lua, 1)) {
-            r->member = i + 1;
+            r->place = (struct rule_place){"fields", i + 1, "fields", i + 1};
             lua_rawgeti(r->lua, -1, i + 1);
             read_field(c, &c->product->fields[i]);
             check_field_name(c, i);
         }
-        r->list = NULL;
+        r->place = (struct rule_place){0};
         c->product->field_count = count < 0 ? 0 : (size_t)count;
     }
     lua_pop(r->lua, 1);
 }
 
-static void read_product(struct compile *c, int table)
+static void read_product(struct rule_reader *r, int table)
 {
     static const char *const known[] = {"id",    "version",       "owner", "name",     "supplier",
                                         "price", "denominations", "range", "currency", "fields",
                                         NULL};
-    struct rule_reader *r = &c->reader;
+    struct compile *c = (struct compile *)(void *)r;
     struct product *p = c->product;
+    struct rule_head head;
     rule_reader_check_keys(r, table, known);
-    rule_reader_name(r, table, "id", sizeof p->id - 1, p->id);
-    p->version = rule_reader_integer(r, table, "version", 1, 999999);
-    rule_reader_text(r, table, "owner", sizeof p->owner - 1, p->owner);
+    rule_reader_head(r, table, &head);
+    memcpy(p->id, head.id, sizeof p->id);
+    memcpy(p->owner, head.owner, sizeof p->owner);
+    p->version = head.version;
     rule_reader_text(r, table, "name", sizeof p->name - 1, p->name);
     rule_reader_name(r, table, "supplier", sizeof p->supplier - 1, p->supplier);
-    if (rule_reader_text(r, table, "currency", sizeof r->code - 1, r->code)) {
-        p->currency = currency_parse(slice_of(r->code));
-        if (p->currency == 0)
-            rule_reader_fault(r, "currency", "currency must be an ISO 4217 code like \"ZAR\"");
-    }
+    p->currency = rule_reader_currency(r, table);
     read_price(c, table);
     read_fields(c, table);
     if (strcmp(p->supplier, PRODUCT_STOCK) == 0 && p->amount_count != 1 && !r->wrong)
@@ -165,58 +163,15 @@ static void read_product(struct compile *c, int table)
     p->public = public_id(p->id);
 }
 
-/* Lua's stack: the chunk, a light userdata with the struct compile. */
-static int compile_protected(lua_State *lua)
-{
-    struct compile *c = lua_touserdata(lua, 2);
-    c->reader.lua = lua;
-    lua_settop(lua, 1);
-    vocabulary_open(lua);
-    lua_call(lua, 0, 1);
-    if (vocabulary_is_product(lua, -1))
-        read_product(c, 1);
-    else
-        rule_reader_fault(&c->reader, "", "the file must end in: return product { ... }");
-    return 0;
-}
-
-static void check_exact(struct rule_reader *r)
-{
-    int line;
-    int column;
-    if (!locate_inexact(r->source, &line, &column))
-        return;
-    r->wrong = true;
-    bundle_report_add(r->report, r->file, line, column,
-                      "rules count in whole numbers: no '/', '^' or fractions");
-}
-
 bool product_compile(const char *file, struct slice source, struct product *product,
                      struct bundle_report *report)
 {
-    struct compile c = {{NULL, file, source, report, false, "", NULL, 0}, product};
-    struct sandbox_fault fault;
-    struct sandbox *sandbox = sandbox_new();
+    static const struct rule_kind kind = {vocabulary_is_product, read_product,
+                                          "return product { ... }"};
+    struct compile c = {{.file = file, .source = source, .report = report}, product};
     memset(product, 0, sizeof *product);
     snprintf(product->file, sizeof product->file, "%s", file);
-    if (sandbox == NULL) {
-        bundle_report_add(report, file, 0, 0, "out of memory");
-        return false;
-    }
-    lua_State *lua = sandbox_lua(sandbox);
-    lua_pushcfunction(lua, compile_protected);
-    bool good = sandbox_load(sandbox, source, &fault);
-    if (good) {
-        sandbox_budget(sandbox, FEE_FILE_INSTRUCTIONS);
-        lua_pushlightuserdata(lua, &c);
-        good = sandbox_call(sandbox, 2, 0, &fault);
-    }
-    if (good)
-        check_exact(&c.reader);
-    else
-        bundle_report_add(report, file, fault.line, fault.line > 0, "%s", fault.message);
-    sandbox_free(sandbox);
-    return good && !c.reader.wrong;
+    return rule_reader_compile(&c.reader, &kind);
 }
 
 const struct product *product_find(const struct bundle *bundle, const struct uuid *id)

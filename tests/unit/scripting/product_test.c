@@ -114,7 +114,7 @@ static const struct fault {
     {8, "", "say what it costs by one of price, denominations and range"},
     {8, "    price = ZAR '1', range = { min = ZAR '1', max = ZAR '2' },",
      "say what it costs by one of price, denominations and range"},
-    {8, "    price = USD '1.00',", "price must be an amount above zero: ZAR \"1.00\""},
+    {8, "    price = USD '1.00',", "price is in USD, the rule in ZAR"},
     {8, "    price = ZAR '0.00',", "price must be an amount above zero: ZAR \"1.00\""},
     {8, "    price = 100,", "price must be an amount above zero: ZAR \"1.00\""},
     {8, "    denominations = {},", "denominations must be a list of 1 to 20 amounts"},
