@@ -62,13 +62,6 @@ struct uuid history_floor(int64_t unix_us, int milliseconds)
     return id;
 }
 
-static bool take_text(const struct pg_rows *rows, int column, struct arena *arena,
-                      struct slice *text)
-{
-    *text = arena_copy(arena, pg_rows_text(rows, 0, column));
-    return text->at != NULL;
-}
-
 static void take_month(const struct pg_rows *rows, int column, struct history_question *q)
 {
     struct slice month = pg_rows_text(rows, 0, column);
@@ -111,8 +104,8 @@ static void on_balance(void *owner, enum pg_outcome outcome, const struct pg_row
         q->found = true;
         q->currency = (currency)pg_rows_int(rows, 0, 2);
         take_balance(rows, q);
-        if (!take_text(rows, 0, q->arena, &q->label) ||
-            !take_text(rows, 1, q->arena, &q->owner_name))
+        if (!pg_rows_take_text(rows, 0, 0, q->arena, &q->label) ||
+            !pg_rows_take_text(rows, 0, 1, q->arena, &q->owner_name))
             q->outcome = PG_UNAVAILABLE;
     }
     q->done(q);

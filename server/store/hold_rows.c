@@ -14,8 +14,7 @@
 /* 8 and 9: refunds and reversals; 5 and 10: captures (ledger/transaction.h). */
 const struct pg_statement hold_rows_read_subjects = {
     "read_subjects",
-    "select asked.id, h.from_account, h.to_account, h.currency, h.amount, h.fee, h.bundle, "
-    "h.pricing, h.expires_at, h.status, h.captured, h.finished_by, b.amount, b.fee, b.reversed, "
+    "select asked.id, " HOLD_ROWS_COLUMNS ", b.amount, b.fee, b.reversed, "
     "(select original from links where transaction_id = asked.id and kind in (5, 10)) "
     "from unnest($1::uuid[]) as asked(id) left join holds h on h.id = asked.id "
     "cross join lateral (select coalesce(sum(amount), 0)::bigint as amount, "
@@ -54,12 +53,10 @@ bool hold_rows_read(struct pg_connection *connection, struct arena *arena, const
     return pg_connection_ask(connection, &hold_rows_read_subjects, &params);
 }
 
-/* False: out of memory. */
-static bool take_hold(const struct pg_rows *rows, int row, struct arena *arena, struct hold *hold)
+bool hold_rows_take_hold(const struct pg_rows *rows, int row, struct arena *arena,
+                         struct hold *hold)
 {
-    struct slice bundle = {NULL, 0};
-    if (pg_rows_is_null(rows, row, 1))
-        return true; /* there is none: HOLD_NONE */
+    struct slice bundle;
     *hold = (struct hold){
         .id = pg_rows_uuid(rows, row, 0),
         .from = pg_rows_uuid(rows, row, 1),
@@ -71,15 +68,12 @@ static bool take_hold(const struct pg_rows *rows, int row, struct arena *arena, 
         .status = (enum hold_status)pg_rows_int(rows, row, 9),
         .captured = pg_rows_int(rows, row, 10),
     };
-    if (!pg_rows_is_null(rows, row, 6))
-        bundle = arena_copy(arena, pg_rows_text(rows, row, 6));
-    if (!pg_rows_is_null(rows, row, 7))
-        hold->pricing = arena_copy(arena, pg_rows_text(rows, row, 7));
     if (!pg_rows_is_null(rows, row, 11))
         hold->finished_by = pg_rows_uuid(rows, row, 11);
+    bool good = pg_rows_take_text(rows, row, 6, arena, &bundle) &&
+                pg_rows_take_text(rows, row, 7, arena, &hold->pricing);
     hold->bundle = (const uint8_t *)bundle.at;
-    return (bundle.at != NULL || pg_rows_is_null(rows, row, 6)) &&
-           (hold->pricing.at != NULL || pg_rows_is_null(rows, row, 7));
+    return good;
 }
 
 static int compare_subjects(const void *a, const void *b)
@@ -103,7 +97,8 @@ bool hold_rows_take_subjects(const struct pg_rows *rows, struct arena *arena,
         };
         if (!pg_rows_is_null(rows, row, 15))
             subject->hold_id = pg_rows_uuid(rows, row, 15);
-        if (!take_hold(rows, row, arena, &subject->hold))
+        bool is_hold = !pg_rows_is_null(rows, row, 1); /* else HOLD_NONE */
+        if (is_hold && !hold_rows_take_hold(rows, row, arena, &subject->hold))
             return false;
     }
     qsort(subjects, count, sizeof subjects[0], compare_subjects);

@@ -25,6 +25,15 @@ extern const struct pg_statement hold_rows_insert_links;
 bool hold_rows_read(struct pg_connection *connection, struct arena *arena, const struct uuid *ids,
                     size_t count);
 
+/* A row of `holds h` from column 0 on: an id, then these; decoded into the arena. False: out of
+ * memory. */
+#define HOLD_ROWS_COLUMNS                                                              \
+    "h.from_account, h.to_account, h.currency, h.amount, h.fee, h.bundle, h.pricing, " \
+    "h.expires_at, h.status, h.captured, h.finished_by"
+struct hold;
+bool hold_rows_take_hold(const struct pg_rows *rows, int row, struct arena *arena,
+                         struct hold *hold);
+
 /* Decode: one for each id that was asked for, in their order. False: out of memory. */
 bool hold_rows_take_subjects(const struct pg_rows *rows, struct arena *arena,
                              struct subject *subjects, size_t count);

@@ -3,12 +3,9 @@
 #include <assert.h>
 
 #include "base/arena.h"
+#include "store/hold_rows.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
-
-#define HOLD_COLUMNS                                                                         \
-    "h.id, h.from_account, h.to_account, h.currency, h.amount, h.fee, h.bundle, h.pricing, " \
-    "h.expires_at, h.status, h.captured, h.finished_by"
 
 /* "offset 0" has each transaction looked up by itself, in its month. */
 #define TRANSACTION_OF_HOLD                                                                     \
@@ -17,20 +14,20 @@
 
 static const struct pg_statement find = {
     "holds_find",
-    "select " HOLD_COLUMNS ", f.owner, o.owner, t.note, t.reference, t.created_at "
+    "select h.id, " HOLD_ROWS_COLUMNS ", f.owner, o.owner, t.note, t.reference, t.created_at "
     "from holds h left join accounts f on f.id = h.from_account "
     "left join accounts o on o.id = h.to_account " TRANSACTION_OF_HOLD "where h.id = $1::uuid"};
 
 static const struct pg_statement list = {
     "holds_list",
-    "select l.* from wallets w left join lateral (select " HOLD_COLUMNS
+    "select l.* from wallets w left join lateral (select h.id, " HOLD_ROWS_COLUMNS
     ", null::uuid, null::uuid, t.note, t.reference, t.created_at from (select * from holds "
     "where from_account = w.id and status = 1 and ($3::uuid is null or id < $3::uuid) "
     "order by id desc limit $4::integer) h " TRANSACTION_OF_HOLD
     "order by h.id desc) l on true where w.id = $1::uuid and w.owner = $2::uuid"};
 
 static const struct pg_statement due = {
-    "holds_due", "select " HOLD_COLUMNS " from holds h where h.status = 1 "
+    "holds_due", "select h.id, " HOLD_ROWS_COLUMNS " from holds h where h.status = 1 "
                  "and h.expires_at <= $1::timestamptz order by h.expires_at limit $2::integer"};
 
 /* Not what came with it in a bulk (LEDGER_LINK_BULK). */
@@ -42,44 +39,12 @@ static const struct pg_statement links = {
 
 const struct pg_statement *const holds_statements[] = {&find, &list, &due, &links, NULL};
 
-/* False: out of memory. NULL stays {NULL,0}. */
-static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
-                      struct slice *text)
-{
-    if (pg_rows_is_null(rows, row, column))
-        return true;
-    *text = arena_copy(arena, pg_rows_text(rows, row, column));
-    return text->at != NULL;
-}
-
-static bool take_hold(const struct pg_rows *rows, int row, struct arena *arena, struct hold *hold)
-{
-    struct slice bundle = {NULL, 0};
-    *hold = (struct hold){
-        .id = pg_rows_uuid(rows, row, 0),
-        .from = pg_rows_uuid(rows, row, 1),
-        .to = pg_rows_uuid(rows, row, 2),
-        .currency = (currency)pg_rows_int(rows, row, 3),
-        .amount = pg_rows_int(rows, row, 4),
-        .fee = pg_rows_int(rows, row, 5),
-        .expires_at = pg_rows_time(rows, row, 8),
-        .status = (enum hold_status)pg_rows_int(rows, row, 9),
-        .captured = pg_rows_int(rows, row, 10),
-    };
-    if (!pg_rows_is_null(rows, row, 11))
-        hold->finished_by = pg_rows_uuid(rows, row, 11);
-    bool good =
-        take_text(rows, row, 6, arena, &bundle) && take_text(rows, row, 7, arena, &hold->pricing);
-    hold->bundle = (const uint8_t *)bundle.at;
-    return good;
-}
-
 /* Whole: with owners, texts and moment behind. */
 static bool take_one(const struct pg_rows *rows, int row, struct arena *arena,
                      struct holds_hold *hold, bool whole)
 {
     *hold = (struct holds_hold){.created_at = 0};
-    if (!take_hold(rows, row, arena, &hold->hold))
+    if (!hold_rows_take_hold(rows, row, arena, &hold->hold))
         return false;
     if (!whole)
         return true;
@@ -88,8 +53,8 @@ static bool take_one(const struct pg_rows *rows, int row, struct arena *arena,
     if (!pg_rows_is_null(rows, row, 13))
         hold->to_owner = pg_rows_uuid(rows, row, 13);
     hold->created_at = pg_rows_time(rows, row, 16);
-    return take_text(rows, row, 14, arena, &hold->note) &&
-           take_text(rows, row, 15, arena, &hold->reference);
+    return pg_rows_take_text(rows, row, 14, arena, &hold->note) &&
+           pg_rows_take_text(rows, row, 15, arena, &hold->reference);
 }
 
 static void take(struct holds_question *q, const struct pg_rows *rows, bool whole)

@@ -290,15 +290,6 @@ bool outbox_ask_taken(struct pg_connection *connection, struct arena *arena,
     return pg_connection_ask(connection, &taken, &params) && pg_connection_sync(connection);
 }
 
-static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
-                      struct slice *text)
-{
-    if (pg_rows_is_null(rows, row, column))
-        return true;
-    *text = arena_copy(arena, pg_rows_text(rows, row, column));
-    return text->at != NULL;
-}
-
 bool outbox_take_delivery(const struct pg_rows *rows, int row, struct arena *arena,
                           struct outbox_delivery *delivery)
 {
@@ -309,9 +300,9 @@ bool outbox_take_delivery(const struct pg_rows *rows, int row, struct arena *are
         .attempts = (int)pg_rows_int(rows, row, OWN + 1),
     };
     return wallets_take_priced(rows, row, arena, &delivery->transaction) &&
-           take_text(rows, row, OWN + 2, arena, &delivery->url) &&
-           take_text(rows, row, OWN + 3, arena, &delivery->secret) &&
-           take_text(rows, row, OWN + 4, arena, &delivery->previous_secret);
+           pg_rows_take_text(rows, row, OWN + 2, arena, &delivery->url) &&
+           pg_rows_take_text(rows, row, OWN + 3, arena, &delivery->secret) &&
+           pg_rows_take_text(rows, row, OWN + 4, arena, &delivery->previous_secret);
 }
 
 /* The rest of outbox_note's parameters. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <libpq-fe.h>
 
+#include "base/arena.h"
 #include "store/pg_params.h"
 
 /* A struct pg_rows is a PGresult seen from outside. */
@@ -80,4 +81,16 @@ struct slice pg_rows_text(const struct pg_rows *rows, int row, int column)
     size_t length;
     const unsigned char *at = value_of(rows, row, column, &length);
     return (struct slice){(const char *)at, length};
+}
+
+bool pg_rows_take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
+                       struct slice *text)
+{
+    *text = (struct slice){NULL, 0};
+    if (pg_rows_is_null(rows, row, column))
+        return true;
+    *text = pg_rows_text(rows, row, column);
+    if (arena != NULL)
+        *text = arena_copy(arena, *text);
+    return text->at != NULL;
 }

@@ -24,4 +24,10 @@ int64_t pg_rows_time(const struct pg_rows *rows, int row, int column); /* Unix u
 struct uuid pg_rows_uuid(const struct pg_rows *rows, int row, int column);
 struct slice pg_rows_text(const struct pg_rows *rows, int row, int column); /* text or bytea */
 
+/* The same copied into the arena (NULL: it stays in the rows). An SQL null is {NULL,0}. False: out
+ * of memory. */
+struct arena;
+bool pg_rows_take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
+                       struct slice *text);
+
 #endif

@@ -67,16 +67,6 @@ static const struct pg_statement pin = {"purchases_pin",
 const struct pg_statement *const purchases_statements[] = {&create, &find, &find_key, &claim,
                                                            &move,   &pin,  NULL};
 
-static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
-                      struct slice *text)
-{
-    *text = (struct slice){NULL, 0};
-    if (pg_rows_is_null(rows, row, column))
-        return true;
-    *text = arena_copy(arena, pg_rows_text(rows, row, column));
-    return text->at != NULL;
-}
-
 static struct uuid take_id(const struct pg_rows *rows, int row, int column)
 {
     struct uuid none = {{0}};
@@ -105,12 +95,12 @@ static bool take_purchase(const struct pg_rows *rows, int row, struct arena *are
     memcpy(p->bundle, pg_rows_text(rows, row, 6).at, sizeof p->bundle);
     if (!pg_rows_is_null(rows, row, 19))
         p->refusal_status = (int)pg_rows_int(rows, row, 19);
-    return take_text(rows, row, 5, arena, &p->rule) &&
-           take_text(rows, row, 7, arena, &p->supplier) &&
-           take_text(rows, row, 11, arena, &p->fields) &&
-           take_text(rows, row, 17, arena, &p->reference) &&
-           take_text(rows, row, 18, arena, &p->goods) &&
-           take_text(rows, row, 20, arena, &p->refusal);
+    return pg_rows_take_text(rows, row, 5, arena, &p->rule) &&
+           pg_rows_take_text(rows, row, 7, arena, &p->supplier) &&
+           pg_rows_take_text(rows, row, 11, arena, &p->fields) &&
+           pg_rows_take_text(rows, row, 17, arena, &p->reference) &&
+           pg_rows_take_text(rows, row, 18, arena, &p->goods) &&
+           pg_rows_take_text(rows, row, 20, arena, &p->refusal);
 }
 
 static void on_purchases(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
@@ -136,7 +126,8 @@ static void on_pin(void *owner, enum pg_outcome outcome, const struct pg_rows *r
     struct purchases_question *q = owner;
     q->outcome = outcome;
     q->pin = (struct slice){NULL, 0};
-    if (outcome == PG_OK && pg_rows_count(rows) > 0 && !take_text(rows, 0, 0, q->arena, &q->pin))
+    if (outcome == PG_OK && pg_rows_count(rows) > 0 &&
+        !pg_rows_take_text(rows, 0, 0, q->arena, &q->pin))
         q->outcome = PG_UNAVAILABLE;
     q->done(q);
 }

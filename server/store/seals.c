@@ -168,19 +168,6 @@ struct seals_stored seals_take(const struct pg_rows *rows, int row)
     return stored;
 }
 
-/* False: out of memory. */
-static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
-                      struct slice *text)
-{
-    *text = (struct slice){NULL, 0};
-    if (pg_rows_is_null(rows, row, column))
-        return true;
-    *text = pg_rows_text(rows, row, column);
-    if (arena != NULL)
-        *text = arena_copy(arena, *text);
-    return text->at != NULL;
-}
-
 static void take_own_leg(const struct pg_rows *rows, int row, int column, struct leaf *leaf)
 {
     bool is_from = column == FROM_COLUMN;
@@ -213,12 +200,12 @@ bool seals_take_columns(const struct pg_rows *rows, int row, struct arena *arena
         .to_version = pg_rows_int(rows, row, 14),
         .written_by = pg_rows_int(rows, row, 15),
     };
-    return take_text(rows, row, 8, arena, &leaf->note) &&
-           take_text(rows, row, 9, arena, &leaf->reference) &&
-           take_text(rows, row, 10, arena, &leaf->bundle) &&
-           take_text(rows, row, 11, arena, &leaf->pricing) &&
-           take_text(rows, row, 16, arena, &leaf->trace_id) &&
-           take_text(rows, row, 17, arena, &leaf->facts);
+    return pg_rows_take_text(rows, row, 8, arena, &leaf->note) &&
+           pg_rows_take_text(rows, row, 9, arena, &leaf->reference) &&
+           pg_rows_take_text(rows, row, 10, arena, &leaf->bundle) &&
+           pg_rows_take_text(rows, row, 11, arena, &leaf->pricing) &&
+           pg_rows_take_text(rows, row, 16, arena, &leaf->trace_id) &&
+           pg_rows_take_text(rows, row, 17, arena, &leaf->facts);
 }
 
 bool seals_take_leaf(const struct pg_rows *rows, int row, struct arena *arena, struct leaf *leaf)

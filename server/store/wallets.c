@@ -86,16 +86,6 @@ const struct pg_statement *const wallets_statements[] = {
 #define POSTGRES_FIRST INT64_C(-210866803200000000)
 #define POSTGRES_LAST INT64_C(253402300799000000) /* year 9999 */
 
-static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
-                      struct slice *text)
-{
-    *text = (struct slice){NULL, 0};
-    if (pg_rows_is_null(rows, row, column))
-        return true;
-    *text = arena_copy(arena, pg_rows_text(rows, row, column));
-    return text->at != NULL;
-}
-
 static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
 {
     size_t count = (size_t)pg_rows_count(rows);
@@ -114,7 +104,7 @@ static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
             .version = pg_rows_int(rows, i, 7),
             .created_at = pg_rows_time(rows, i, 8),
         };
-        if (!take_text(rows, i, 2, q->arena, &q->wallets[i].label))
+        if (!pg_rows_take_text(rows, i, 2, q->arena, &q->wallets[i].label))
             q->outcome = PG_UNAVAILABLE;
     }
 }
@@ -155,14 +145,14 @@ static bool take_common(const struct pg_rows *rows, int row, struct arena *arena
         .currency = (currency)pg_rows_int(rows, row, 6),
         .created_at = pg_rows_time(rows, row, 9),
     };
-    return take_text(rows, row, 7, arena, &t->note) &&
-           take_text(rows, row, 8, arena, &t->reference);
+    return pg_rows_take_text(rows, row, 7, arena, &t->note) &&
+           pg_rows_take_text(rows, row, 8, arena, &t->reference);
 }
 
 bool wallets_take_priced(const struct pg_rows *rows, int row, struct arena *arena,
                          struct wallets_transaction *t)
 {
-    if (!take_common(rows, row, arena, t) || !take_text(rows, row, 10, arena, &t->pricing))
+    if (!take_common(rows, row, arena, t) || !pg_rows_take_text(rows, row, 10, arena, &t->pricing))
         return false;
     t->has_bundle = !pg_rows_is_null(rows, row, 11);
     if (t->has_bundle)

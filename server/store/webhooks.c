@@ -51,15 +51,6 @@ static const struct pg_statement past = {
 const struct pg_statement *const webhooks_statements[] = {&create, &list,   &find, &drop,
                                                           &rotate, &replay, &past, NULL};
 
-static bool take_text(const struct pg_rows *rows, int row, int column, struct arena *arena,
-                      struct slice *text)
-{
-    if (pg_rows_is_null(rows, row, column))
-        return true;
-    *text = arena_copy(arena, pg_rows_text(rows, row, column));
-    return text->at != NULL;
-}
-
 static int64_t take_time(const struct pg_rows *rows, int row, int column)
 {
     return pg_rows_is_null(rows, row, column) ? 0 : pg_rows_time(rows, row, column);
@@ -82,8 +73,8 @@ static void take_webhooks(struct webhooks_question *q, const struct pg_rows *row
             .ended_at = take_time(rows, i, 6),
             .previous_until = take_time(rows, i, 7),
         };
-        if (!take_text(rows, i, 1, q->arena, &w->url) ||
-            !take_text(rows, i, 3, q->arena, &w->description))
+        if (!pg_rows_take_text(rows, i, 1, q->arena, &w->url) ||
+            !pg_rows_take_text(rows, i, 3, q->arena, &w->description))
             q->outcome = PG_UNAVAILABLE;
     }
 }
@@ -121,7 +112,7 @@ static void take_log(struct webhooks_question *q, const struct pg_rows *rows)
             .due = take_time(rows, i, 7),
             .created_at = pg_rows_time(rows, i, 8),
         };
-        if (!take_text(rows, i, 6, q->arena, &d->last_error))
+        if (!pg_rows_take_text(rows, i, 6, q->arena, &d->last_error))
             q->outcome = PG_UNAVAILABLE;
     }
 }
