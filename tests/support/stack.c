@@ -5,12 +5,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,20 @@ static bool is_free(int port)
     return is;
 }
 
+/* Tests run side by side, and a stack's ports are bound long after they are chosen: whoever has
+ * this name has the block, for as long as the process lives. */
+static bool take_block(int port)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int length = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "moolah-ports-%d", port);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&name, size) == 0)
+        return true;
+    close(fd);
+    return false;
+}
+
 /* The first of STACK_PORTS that are free. Below 32768: what the kernel gives to clients begins
  * there, and one of those would take a port from under us. */
 static int free_port(void)
@@ -46,7 +62,7 @@ static int free_port(void)
         int free_ones = 0;
         while (free_ones < STACK_PORTS && is_free(port + free_ones))
             free_ones++;
-        if (free_ones == STACK_PORTS)
+        if (free_ones == STACK_PORTS && take_block(port))
             return port;
     }
     must(false, "no free port");
