@@ -265,7 +265,7 @@ void call_log(const struct call *call, const char *event, const char *prefix, co
     json_write_key(writer, "request_id");
     json_write_text(writer, text);
     if (call->gate.answer.caller != GATE_NOBODY) {
-        uuid_format(call_caller(call), call->gate.answer.caller == GATE_USER ? "usr_" : "prt_",
+        uuid_format(call_caller(call), call->gate.answer.caller == GATE_USER ? "usr_" : "par_",
                     text);
         json_write_key(writer, "caller");
         json_write_text(writer, text);
