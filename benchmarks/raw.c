@@ -23,8 +23,8 @@
 #define PATIENCE_S 60 /* until something is posted */
 #define LEVEL_ARGON2ID (RAW_JOB_GATE + 1)
 
-static const char *const level_names[] = {"bare", "keys",     "postings", "rules",
-                                          "gate", "argon2id", NULL};
+static const char *const level_names[] = {"bare",   "keys", "postings", "rules",
+                                          "limits", "gate", "argon2id", NULL};
 
 static const char help[] =
     "moolah-bench raw --data DIR [options]: transfers into the database of a running\n"
@@ -34,6 +34,7 @@ static const char help[] =
     "                     keys      + idempotency keys looked up and written\n"
     "                     postings  + postings: a whole ledger, by hand (the default)\n"
     "                     rules     + prices by the rules, real receipts: the server's own queue\n"
+    "                     limits    + limits: as rules, and the folder must have some\n"
     "                     gate      + session and rate limits, asked of Redis: the server's own "
     "gate\n"
     "                     argon2id  no database: how many passwords a core checks a second\n"
@@ -132,7 +133,7 @@ static int read_options(int argc, char **argv, struct options *o)
         return 2;
     }
     if (o->level < 0)
-        return fail(2, "--level is bare, keys, postings, rules, gate or argon2id");
+        return fail(2, "--level is bare, keys, postings, rules, limits, gate or argon2id");
     if (o->batch < 1 || o->batch > 4096 || o->connections < 1 || o->connections > LANES_MAX ||
         !(o->seconds > 0 && o->seconds <= 3600))
         return fail(2, "--batch 1..4096, --connections 1..16, --seconds up to 3600");

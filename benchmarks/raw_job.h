@@ -16,6 +16,7 @@ enum raw_job_level {
     RAW_JOB_KEYS,     /* + idempotency keys looked up and written, with an answer */
     RAW_JOB_POSTINGS, /* + postings: now the ledger is whole */
     RAW_JOB_RULES,    /* + prices by the rules and real receipts: the server's own posting queue */
+    RAW_JOB_LIMITS,   /* + limits: the same, with rules that have some */
     RAW_JOB_GATE      /* + session and rate limits: the server's own gate, in the stack's Redis */
 };
 

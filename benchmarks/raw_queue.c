@@ -154,10 +154,24 @@ static void make_places(struct raw_queue *queue, size_t count)
     }
 }
 
+/* NULL: job->error says why. */
+static struct bundle *load_rules(struct raw_job *job, const char *rules)
+{
+    struct bundle_report report = {.count = 0};
+    struct bundle *bundle = bundle_load(rules, &report);
+    if (bundle == NULL) {
+        snprintf(job->error, sizeof job->error, "%s: %s", rules, report.findings[0].message);
+    } else if (job->level == RAW_JOB_LIMITS && bundle_limit_count(bundle) == 0) {
+        snprintf(job->error, sizeof job->error, "--level limits: %s has no *.limit.lua", rules);
+        bundle_release(bundle);
+        bundle = NULL;
+    }
+    return bundle;
+}
+
 struct raw_queue *raw_queue_new(struct ev_loop *loop, struct raw_job *job, const char *rules)
 {
     static const currency currencies[] = {CURRENCY_ZAR, 0};
-    struct bundle_report report = {.count = 0};
     bool gated = job->level == RAW_JOB_GATE;
     /* a batch more while it's at the gate */
     size_t count = (size_t)job->batch * (size_t)(job->connections + (gated ? 3 : 2));
@@ -178,9 +192,7 @@ struct raw_queue *raw_queue_new(struct ev_loop *loop, struct raw_job *job, const
     ev_timer_init(&queue->tick, on_tick, TICK_S, TICK_S);
     queue->tick.data = queue;
     queue->places = memory_alloc(count * sizeof queue->places[0]);
-    queue->bundle = bundle_load(rules, &report);
-    if (queue->bundle == NULL)
-        snprintf(job->error, sizeof job->error, "%s: %s", rules, report.findings[0].message);
+    queue->bundle = load_rules(job, rules);
     if (queue->places != NULL && queue->bundle != NULL)
         queue->posting = posting_new(loop, &settings);
     if (queue->posting != NULL && gated)

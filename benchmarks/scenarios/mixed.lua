@@ -1,6 +1,6 @@
 -- What a wallet app's users do in a day, in the shares they do it. Some transfers are refused on purpose, some are sent twice.
 return {
-    help = "60 % balance, 20 % statement, 15 % transfers (3 % of them refused, 2 % sent twice), 3 % profile, 1 % sign-in, 1 % deposit",
+    help = "60 % balance, 20 % statement, 15 % transfers (3 % of them refused, 2 % sent twice), 3 % product, 1 % sign-in, 1 % deposit",
     zipf = 0.8,
     twice = 0.02,
     calls = {
@@ -12,7 +12,7 @@ return {
         { name = "refused", weight = 0.45, method = "POST", path = "/v1/transfers", as = "from", key = true,
           amount = { 9000000000000000, 9007199254740991 },
           body = '{"from":"{from}","to":"{to}","amount":{amount},"currency":"ZAR"}', expect = { 422 } },
-        { name = "profile", weight = 3, method = "GET", path = "/v1/me", as = "from", expect = { 200 } },
+        { name = "product", weight = 3, method = "GET", path = "/v1/products", as = "from", expect = { 200 } },
         { name = "sign_in", weight = 1, method = "POST", path = "/v1/sessions", as = "nobody",
           body = '{"phone":"{phone}","password":"{password}"}', expect = { 201 } },
         { name = "deposit", weight = 1, method = "POST", path = "/v1/deposits", as = "partner", key = true, amount = { 100, 50000 },

@@ -229,7 +229,8 @@ static void test_steps_have_a_line_each(void **state)
 static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state)
 {
     (void)state;
-    must("for l in bare keys postings rules gate; do BENCH raw --level $l --batch 32 --seconds 0.3 "
+    must("for l in bare keys postings rules limits gate; do BENCH raw --level $l --batch 32 "
+         "--seconds 0.3 "
          ">$OUT 2>&1 && grep -qE \"^raw_$l [1-9]\" $OUT || { echo $l; cat $OUT; exit 1; }; done");
     must("pg=$(echo /usr/lib/postgresql/*/bin | sed 's/.* //'); b=" MOOLAH_SOURCE_DIR
          "/benchmarks/baselines; $pg/psql -qX -v wallets=500 -d \"$MOOLAH_DATABASE\" -f "
@@ -237,6 +238,9 @@ static void test_raw_postings_and_the_baseline_leave_a_whole_ledger(void **state
          "-f $b/one_per_tx.pgbench \"$MOOLAH_DATABASE\" >>$OUT 2>&1 && "
          "[ $($pg/psql -qXAt -d \"$MOOLAH_DATABASE\" -c \"select count(*) from idempotency where "
          "key like 'b-one-per-tx-%'\") = 100 ] || { cat $OUT; exit 1; }");
+    must("mkdir -p $DATA/fees && cp " MOOLAH_SOURCE_DIR "/rules/transfer.fee.lua $DATA/fees/ && "
+         "BENCH raw --level limits --rules $DATA/fees >$OUT 2>&1; [ $? = 1 ] && "
+         "grep -q 'fees has no .*limit.lua' $OUT || { cat $OUT; exit 1; }");
     must("$MOOLAH ledger verify >$OUT 2>&1 || { cat $OUT; exit 1; }");
     must("! $(echo /usr/lib/postgresql/*/bin/psql | sed 's/.* //') -qXAt -d \"$MOOLAH_DATABASE\" "
          "-c 'select datname from pg_database' | grep moolah_raw");
