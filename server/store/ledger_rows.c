@@ -24,6 +24,7 @@ const char ledger_rows_setup[] =
     "set jit = off; set plan_cache_mode = force_generic_plan; "
     "set enable_seqscan = off; set enable_hashjoin = off; "
     "set enable_mergejoin = off; set enable_bitmapscan = off; "
+    "set max_parallel_workers_per_gather = 0; "
     "set default_transaction_isolation = 'read committed'; " LEDGER_ROWS_DURABLE;
 
 static const struct pg_statement begin_batch = {"begin_batch", "begin"};

@@ -12,7 +12,7 @@
 const char outbox_setup[] =
     "set synchronous_commit = off;set jit = off;set plan_cache_mode = force_generic_plan;"
     "set enable_seqscan = off;set enable_hashjoin = off;set enable_mergejoin = off;"
-    "set enable_bitmapscan = off;"
+    "set enable_bitmapscan = off;set max_parallel_workers_per_gather = 0;"
     "set statement_timeout = '8s';set lock_timeout = '5s';"
     "set tcp_keepalives_idle = 5;set tcp_keepalives_interval = 2;set tcp_keepalives_count = 3";
 

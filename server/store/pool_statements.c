@@ -25,8 +25,11 @@ const struct pg_statement *const *const pool_statements_lists[] = {
     news_statements,    search_statements,   history_statements,   seals_proof_statements,
     tie_out_statements, webhooks_statements, purchases_statements, NULL};
 
-/* Plans along the indexes, whatever the statistics of young tables say. */
+/* Plans along the indexes in their order, by one process, whatever the statistics of young or of
+ * huge tables say. */
 const char pool_statements_setup[] = "set jit = off;set plan_cache_mode = force_generic_plan;"
                                      "set enable_seqscan = off;set enable_hashjoin = off;"
-                                     "set enable_mergejoin = off;set enable_bitmapscan = off;set "
-                                     "statement_timeout = '5s';" LEDGER_ROWS_DURABLE;
+                                     "set enable_mergejoin = off;set enable_bitmapscan = off;"
+                                     "set enable_sort = off;"
+                                     "set max_parallel_workers_per_gather = 0;"
+                                     "set statement_timeout = '5s';" LEDGER_ROWS_DURABLE;

@@ -481,6 +481,19 @@ static void test_a_database_with_a_past(void **state)
     check_questions();
 }
 
+/* Statistics as of three thousand times the rows: where an index in order costs something, a plan
+ * that reads all there is and sorts it, by several processes, begins to look cheap. */
+static void test_the_same_as_if_it_were_huge(void **state)
+{
+    (void)state;
+    PQclear(run(owner, "update pg_class set reltuples = reltuples * 3000 where reltuples > 0 and "
+                       "relkind in ('r', 'p') and relnamespace = 'public'::regnamespace"));
+    visit_all(server, check_plan);
+    check_questions();
+    PQclear(run(owner, "update pg_class set reltuples = reltuples / 3000 where reltuples > 0 and "
+                       "relkind in ('r', 'p') and relnamespace = 'public'::regnamespace"));
+}
+
 /* Statistics as of a table that nobody has ever looked at: the same plans, the same buffers. */
 static void test_the_same_never_analyzed(void **state)
 {
@@ -570,6 +583,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_statement_is_in_no_list),
         cmocka_unit_test(test_a_database_with_a_past),
+        cmocka_unit_test(test_the_same_as_if_it_were_huge),
         cmocka_unit_test(test_the_same_never_analyzed), /* it stays so */
         cmocka_unit_test(test_a_fresh_database),
         cmocka_unit_test(test_bad_plans_are_seen),
