@@ -32,8 +32,7 @@
 #define LATE_AT_START 600 /* seals looked through for late transactions at first */
 #define OPEN_GRACE_US (INT64_C(15) * CLOCK_SECOND)
 #define TELL_EVERY_US (INT64_C(60) * CLOCK_SECOND)
-#define REST_SHARE 3       /* a round is followed by a rest of so many times its time ... */
-#define REST_MOST_US 50000 /* ... and no more, while there is more to seal */
+#define REST_SHARE 3 /* a round is followed by a rest of so many times its time */
 #define MONTH_MS (INT64_C(32) * 86400 * 1000)
 
 /* PostgreSQL's clock, and the first transaction that had not begun by then. */
@@ -480,8 +479,6 @@ static void round_finished(struct flow *flow)
     struct sealer *s = from_flow(flow);
     struct pg_params params;
     int64_t rest = (clock_monotonic() - s->began) * REST_SHARE;
-    if (rest > REST_MOST_US)
-        rest = REST_MOST_US;
     pg_params_init(&params, &s->arena);
     if (s->head.is_ours)
         (void)pg_pool_ask(s->pool, &seals_unlock, &params, on_unlocked, s);
