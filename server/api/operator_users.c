@@ -14,6 +14,8 @@ struct operator_user {
     struct uuid user;
     int64_t tier;
     const char *event; /* what the log says */
+    bool (*ask)(struct operator_user *op);
+    struct wallets_question wallets;
     struct status_question change;
     struct users_question now;
 };
@@ -26,6 +28,14 @@ static const struct body_field tier_fields[] = {
 static struct operator_user *from_flow(struct flow *flow)
 {
     return (struct operator_user *)(void *)call_of(flow);
+}
+
+static void listed(struct wallets_question *question)
+{
+    struct operator_user *op =
+        (struct operator_user *)(void *)((char *)question -
+                                         offsetof(struct operator_user, wallets));
+    call_resume(&op->call);
 }
 
 static void changed(struct status_question *question)
@@ -42,47 +52,70 @@ static void found(struct users_question *question)
     call_resume(&op->call);
 }
 
-/* False: refused. */
-static bool begin(struct operator_user *op, const char *event)
+static bool freeze(struct operator_user *op)
+{
+    return status_freeze(op->call.service->pool, &op->user, true, &op->change);
+}
+
+static bool unfreeze(struct operator_user *op)
+{
+    return status_freeze(op->call.service->pool, &op->user, false, &op->change);
+}
+
+static bool set_tier(struct operator_user *op)
+{
+    return status_set_tier(op->call.service->pool, &op->user, (int)op->tier, &op->change);
+}
+
+static enum flow_verdict begin(struct operator_user *op, const char *event,
+                               bool (*ask)(struct operator_user *op))
 {
     op->event = event;
+    op->ask = ask;
     op->user = call_path_id(&op->call, 0, "usr_");
-    op->change.arena = op->now.arena = &op->call.request->arena;
+    op->wallets.arena = op->change.arena = op->now.arena = &op->call.request->arena;
+    op->wallets.done = listed;
     op->change.done = changed;
     op->now.done = found;
     if (!call_expect_no_query(&op->call))
-        return false;
-    if (!uuid_is_nil(&op->user))
-        return true;
-    call_refuse(&op->call, PROBLEM_USER_NOT_FOUND, NULL);
-    return false;
+        return FLOW_DONE;
+    if (uuid_is_nil(&op->user))
+        return call_refuse(&op->call, PROBLEM_USER_NOT_FOUND, NULL);
+    return FLOW_NEXT;
 }
 
-static enum flow_verdict ask_freeze(struct flow *flow)
+static enum flow_verdict begin_freeze(struct flow *flow)
+{
+    return begin(from_flow(flow), "user_frozen", freeze);
+}
+
+static enum flow_verdict begin_unfreeze(struct flow *flow)
+{
+    return begin(from_flow(flow), "user_unfrozen", unfreeze);
+}
+
+static enum flow_verdict begin_tier(struct flow *flow)
 {
     struct operator_user *op = from_flow(flow);
-    if (!begin(op, "user_frozen"))
-        return FLOW_DONE;
+    enum flow_verdict verdict = begin(op, "user_tier_set", set_tier);
+    return verdict == FLOW_NEXT && !body_read(&op->call, tier_fields, op) ? FLOW_DONE : verdict;
+}
+
+static enum flow_verdict ask_wallets(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    return call_wait(&op->call, wallets_list(op->call.service->pool, &op->user, NULL,
+                                             WALLETS_PER_USER, &op->wallets));
+}
+
+static enum flow_verdict ask_change(struct flow *flow)
+{
+    struct operator_user *op = from_flow(flow);
+    if (op->wallets.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->wallets.outcome);
     return call_wait(&op->call,
-                     status_freeze(op->call.service->pool, &op->user, true, &op->change));
-}
-
-static enum flow_verdict ask_unfreeze(struct flow *flow)
-{
-    struct operator_user *op = from_flow(flow);
-    if (!begin(op, "user_unfrozen"))
-        return FLOW_DONE;
-    return call_wait(&op->call,
-                     status_freeze(op->call.service->pool, &op->user, false, &op->change));
-}
-
-static enum flow_verdict ask_tier(struct flow *flow)
-{
-    struct operator_user *op = from_flow(flow);
-    if (!begin(op, "user_tier_set") || !body_read(&op->call, tier_fields, op))
-        return FLOW_DONE;
-    return call_wait(
-        &op->call, status_set_tier(op->call.service->pool, &op->user, (int)op->tier, &op->change));
+                     status_expect(&op->change, op->wallets.wallets, op->wallets.wallet_count) &&
+                         op->ask(op));
 }
 
 static enum flow_verdict ask_user(struct flow *flow)
@@ -119,18 +152,20 @@ static enum flow_verdict report(struct flow *flow)
     return call_answer(&op->call, 200, &body);
 }
 
-#define STEPS(name, ask)                     \
+#define STEPS(name, begin)                   \
     static const struct flow_step name[] = { \
         {"check_operator", operators_check}, \
-        {"ask_change", ask},                 \
+        {"begin", begin},                    \
+        {"ask_wallets", ask_wallets},        \
+        {"ask_change", ask_change},          \
         {"ask_user", ask_user},              \
         {"report", report},                  \
         {NULL, NULL},                        \
     }
 
-STEPS(freeze_steps, ask_freeze);
-STEPS(unfreeze_steps, ask_unfreeze);
-STEPS(tier_steps, ask_tier);
+STEPS(freeze_steps, begin_freeze);
+STEPS(unfreeze_steps, begin_unfreeze);
+STEPS(tier_steps, begin_tier);
 
 void operator_users_freeze(void *owner, struct request *request)
 {

@@ -79,7 +79,8 @@ void cache_offer(struct cache *cache, const struct ledger_rows_writing *writing,
                  const struct revisions_change *changes, size_t count);
 
 /* Something of the wallet has changed, otherwise than by posting: after its commit, before the
- * answer. */
+ * answer. That it may change was said before (store/status.h): whoever dies before this leaves no
+ * copy behind that is believed. */
 void cache_forget(struct cache *cache, const struct uuid *wallet);
 
 #endif

@@ -63,7 +63,8 @@ struct revisions_change {
     bool forget;       /* revisions_end: nobody has read it for long: its copies may go */
 };
 
-/* While the rows are locked, before the commit is sent. */
+/* While the rows are locked, before the commit is sent. Who can't say when they are
+ * (store/status.c) begins before, and touches before it ends. */
 void revisions_begin(struct revisions_change *changes, size_t count);
 /* Committed or not, but known; before anybody is answered. */
 void revisions_end(struct revisions_change *changes, size_t count);

@@ -4,6 +4,7 @@
 #include "ledger/account.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
+#include "store/revisions.h"
 
 /* Rows are locked in the order in which posting locks them. The numbers of statuses are
  * ledger/account.h's. */
@@ -39,10 +40,42 @@ static const struct pg_statement close_wallet = {
 
 const struct pg_statement *const status_statements[] = {&freeze, &set_tier, &close_wallet, NULL};
 
+bool status_expect(struct status_question *q, const struct wallet *wallets, size_t count)
+{
+    q->changes = arena_array(q->arena, count, sizeof q->changes[0]);
+    q->change_count = q->changes == NULL ? 0 : count;
+    for (size_t i = 0; i < q->change_count; i++)
+        q->changes[i] = (struct revisions_change){.wallet = wallets[i].id};
+    return q->change_count == count;
+}
+
+/* What nobody knows the end of stays in doubt. Posting begins its changes with the rows locked, so
+ * it knows that what began before is older (revisions.h); ours may have waited for the row and be
+ * younger. The touch makes each of them count for two: who posts meanwhile offers no copy. */
+static void end(struct status_question *q, enum pg_outcome outcome)
+{
+    if (outcome == PG_UNAVAILABLE)
+        return;
+    for (size_t i = 0; i < q->change_count; i++)
+        revisions_touch(&q->changes[i].wallet);
+    revisions_end(q->changes, q->change_count);
+}
+
+static bool ask(struct pg_pool *pool, const struct pg_statement *statement,
+                const struct pg_params *params, pg_answer *answer, struct status_question *q)
+{
+    revisions_begin(q->changes, q->change_count);
+    if (pg_pool_ask(pool, statement, params, answer, q))
+        return true;
+    end(q, PG_REFUSED);
+    return false;
+}
+
 static void on_changed(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct status_question *q = owner;
     int count = outcome == PG_OK ? pg_rows_count(rows) : 0;
+    end(q, outcome);
     q->outcome = outcome;
     q->found = count > 0;
     q->wallets = arena_array(q->arena, (size_t)count, sizeof q->wallets[0]);
@@ -78,6 +111,7 @@ static void take_wallet(struct status_question *q, const struct pg_rows *rows)
 static void on_closed(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct status_question *q = owner;
+    end(q, outcome);
     q->outcome = outcome;
     q->found = outcome == PG_OK && pg_rows_count(rows) == 1;
     if (q->found)
@@ -92,7 +126,7 @@ bool status_freeze(struct pg_pool *pool, const struct uuid *user, bool frozen,
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, user);
     pg_params_bool(&params, frozen);
-    return pg_pool_ask(pool, &freeze, &params, on_changed, q);
+    return ask(pool, &freeze, &params, on_changed, q);
 }
 
 bool status_set_tier(struct pg_pool *pool, const struct uuid *user, int tier,
@@ -102,15 +136,16 @@ bool status_set_tier(struct pg_pool *pool, const struct uuid *user, int tier,
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, user);
     pg_params_smallint(&params, (int16_t)tier);
-    return pg_pool_ask(pool, &set_tier, &params, on_changed, q);
+    return ask(pool, &set_tier, &params, on_changed, q);
 }
 
 bool status_close_wallet(struct pg_pool *pool, const struct uuid *wallet, const struct uuid *owner,
                          struct status_question *q)
 {
+    const struct wallet closing = {.id = *wallet};
     struct pg_params params;
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, wallet);
     pg_params_uuid(&params, owner);
-    return pg_pool_ask(pool, &close_wallet, &params, on_closed, q);
+    return status_expect(q, &closing, 1) && ask(pool, &close_wallet, &params, on_closed, q);
 }

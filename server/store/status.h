@@ -11,6 +11,7 @@
 #include "store/wallets.h"
 
 struct arena;
+struct revisions_change;
 
 struct status_question {
     struct arena *arena;
@@ -23,7 +24,14 @@ struct status_question {
     bool closed;          /* just now, or before */
     bool is_main;         /* money to the user's phone goes there: it stays open */
     struct wallet wallet; /* as it is now */
+    /* what may change: from asking until it is known how that ended no copy of it is good
+     * (revisions.h), whoever dies meanwhile */
+    struct revisions_change *changes;
+    size_t change_count;
 };
+
+/* Before status_freeze and status_set_tier: the user's wallets. False: out of memory. */
+bool status_expect(struct status_question *q, const struct wallet *wallets, size_t count);
 
 /* The user, and every wallet of theirs that is active; back: every one that is frozen. */
 bool status_freeze(struct pg_pool *pool, const struct uuid *user, bool frozen,

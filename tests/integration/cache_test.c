@@ -3,7 +3,7 @@
  * read, through every worker and every server.
  *
  * Covers: server/store/cache.c server/store/presence.c server/api/cached.c
- * server/posting/batch_changes.c */
+ * server/posting/batch_changes.c server/store/status.c */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "support/second.h"
 #include "support/talk.h"
@@ -300,6 +302,120 @@ static void test_drift_is_found(void **state)
     assert_true(talk_logged("cache_drift.*its balance in the cache was not the database's"));
 }
 
+static bool is_so(PGconn *owner, const char *condition)
+{
+    char sql[400];
+    snprintf(sql, sizeof sql, "select pg_stat_clear_snapshot(); select %s", condition);
+    PGresult *answer = PQexec(owner, sql);
+    assert_int_equal(PQntuples(answer), 1);
+    bool so = PQgetvalue(answer, 0, 0)[0] == 't';
+    PQclear(answer);
+    return so;
+}
+
+static void await_so(PGconn *owner, const char *condition)
+{
+    int64_t end = clock_monotonic() + 10 * CLOCK_SECOND;
+    while (!is_so(owner, condition)) {
+        assert_true(clock_monotonic() < end);
+        usleep(2000);
+    }
+}
+
+/* Operators freeze user 3, and worker `victim` dies when that is committed and before it hears of
+ * it; the other one goes on, and nobody starts a new one yet. True: the victim had been asked. */
+static bool freeze_and_kill(int victim, PGconn *owner, const char *path)
+{
+    struct client_call freeze = {
+        .method = "POST", .path = path, .token = talk.stack->operator_token};
+    pid_t master = stack_pid(talk.stack, STACK_MASTER, 0);
+    pid_t workers[2] = {stack_pid(talk.stack, STACK_WORKER, 0),
+                        stack_pid(talk.stack, STACK_WORKER, 1)};
+    PQclear(PQexec(owner, "begin; lock table users in share mode"));
+    assert_true(client_begin(talk.operators, &freeze));
+    for (int i = 0; i < 500 && !is_so(owner, "exists (select from pg_stat_activity where query "
+                                             "like '%as (update users set frozen%' and "
+                                             "wait_event_type = 'Lock' and pid <> "
+                                             "pg_backend_pid())");
+         i++)
+        client_turn(&talk.operators, 1, 10);
+    kill(master, SIGSTOP);
+    kill(workers[0], SIGSTOP);
+    kill(workers[1], SIGSTOP);
+    PQclear(PQexec(owner, "commit"));
+    await_so(owner, "bool_and(frozen) from users where phone = '+27820000004'");
+    kill(workers[victim], SIGKILL);
+    kill(workers[1 - victim], SIGCONT);
+    while (!freeze.done && !freeze.lost)
+        client_turn(&talk.operators, 1, 100);
+    bool lost = freeze.lost;
+    client_call_clear(&freeze);
+    return lost;
+}
+
+/* What the surviving worker says of user 3's wallet: never what it was before. */
+static void expect_frozen(void)
+{
+    struct client *own = talk.client;
+    int asked = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        client_turn(&clients[i], 1, 10);
+        if (!client_is_open(clients[i]))
+            continue;
+        talk.client = clients[i];
+        get(3, "");
+        assert_string_equal(talk_member("status"), "frozen");
+        asked++;
+    }
+    talk.client = own;
+    assert_true(asked > 0);
+}
+
+static void connect_all(void)
+{
+    client_close(talk.client);
+    client_close(talk.operators);
+    talk.client = client_open(talk.stack->port, talk.stack->ca);
+    talk.operators = client_open(talk.stack->port + 1, talk.stack->ca);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_close(clients[i]);
+        clients[i] = client_open(talk.stack->port, talk.stack->ca);
+    }
+    await_metric("moolah_cache_workers", 2);
+}
+
+static void test_killed_behind_a_freeze(void **state)
+{
+    char path[100];
+    char back[100];
+    bool lost = false;
+    PGconn *owner = PQconnectdb(talk.stack->database);
+    (void)state;
+    assert_int_equal(talk_ask("GET", "/v1/me", talk.tokens[3], NULL, NULL), 200);
+    snprintf(path, sizeof path, "/v1/users/%s/freeze", talk_member("id"));
+    snprintf(back, sizeof back, "/v1/users/%s/unfreeze", talk_member("id"));
+    for (int round = 0; round < 6 && !lost; round++) {
+        for (int i = 0; i < 2 * CLIENTS; i++) { /* a copy is there */
+            struct client *own = talk.client;
+            talk.client = clients[i % CLIENTS];
+            get(3, "");
+            talk.client = own;
+            assert_string_equal(talk_member("status"), "active");
+        }
+        lost = freeze_and_kill(round % 2, owner, path);
+        expect_frozen();
+        kill(stack_pid(talk.stack, STACK_MASTER, 0), SIGCONT);
+        connect_all();
+        struct client_call unfreeze = {
+            .method = "POST", .path = back, .token = talk.stack->operator_token};
+        assert_true(client_call(talk.operators, &unfreeze));
+        assert_int_equal(unfreeze.status, 200);
+        client_call_clear(&unfreeze);
+    }
+    assert_true(lost);
+    PQfinish(owner);
+}
+
 /* Two servers on one database don't know of each other's changes: neither uses the cache. */
 static void test_two_servers(void **state)
 {
@@ -342,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_an_old_snapshot),
         cmocka_unit_test(test_a_redis_in_trouble),
         cmocka_unit_test(test_drift_is_found),
+        cmocka_unit_test(test_killed_behind_a_freeze),
         cmocka_unit_test(test_two_servers),
         cmocka_unit_test(test_ledger_verifies),
     };
