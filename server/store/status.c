@@ -25,7 +25,8 @@ static const struct pg_statement set_tier = {
     "with one as (update users set tier = $2::smallint where id = $1::uuid returning "
     "id), " THEIR_ACCOUNTS
     "changed as (update accounts a set tier = $2::smallint from theirs where a.id = theirs.id "
-    "returning a.id) select changed.id from one left join changed on true"};
+    "and a.tier <> $2::smallint returning a.id) select changed.id from one left join changed on "
+    "true"};
 
 /* The conditions are looked at again after waiting for a posting. */
 static const struct pg_statement close_wallet = {
@@ -61,30 +62,66 @@ static void end(struct status_question *q, enum pg_outcome outcome)
     revisions_end(q->changes, q->change_count);
 }
 
-static bool ask(struct pg_pool *pool, const struct pg_statement *statement,
-                const struct pg_params *params, pg_answer *answer, struct status_question *q)
+/* The user's wallets that a statement has changed, behind those of the one before. */
+static void take_wallets(struct status_question *q, const struct pg_rows *rows)
 {
-    revisions_begin(q->changes, q->change_count);
-    if (pg_pool_ask(pool, statement, params, answer, q))
-        return true;
-    end(q, PG_REFUSED);
-    return false;
+    size_t count = (size_t)pg_rows_count(rows);
+    struct uuid *wallets = arena_array(q->arena, q->wallet_count + count, sizeof wallets[0]);
+    q->found = count > 0;
+    if (wallets == NULL) {
+        q->outcome = PG_UNAVAILABLE;
+        return;
+    }
+    for (size_t i = 0; i < q->wallet_count; i++)
+        wallets[i] = q->wallets[i];
+    q->wallets = wallets;
+    for (int i = 0; i < (int)count; i++)
+        if (!pg_rows_is_null(rows, i, 0))
+            q->wallets[q->wallet_count++] = pg_rows_uuid(rows, i, 0);
+}
+
+static void take_answer(struct status_question *q, enum pg_outcome outcome,
+                        const struct pg_rows *rows)
+{
+    q->outcome = outcome;
+    q->found = false;
+    if (outcome == PG_OK)
+        take_wallets(q, rows);
 }
 
 static void on_changed(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct status_question *q = owner;
-    int count = outcome == PG_OK ? pg_rows_count(rows) : 0;
     end(q, outcome);
-    q->outcome = outcome;
-    q->found = count > 0;
-    q->wallets = arena_array(q->arena, (size_t)count, sizeof q->wallets[0]);
-    q->wallet_count = 0;
-    for (int i = 0; q->wallets != NULL && i < count; i++)
-        if (!pg_rows_is_null(rows, i, 0))
-            q->wallets[q->wallet_count++] = pg_rows_uuid(rows, i, 0);
-    if (q->wallets == NULL && count > 0)
+    take_answer(q, outcome, rows);
+    q->done(q);
+}
+
+static bool ask_change(struct status_question *q, pg_answer *answer)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, &q->user);
+    if (q->sets_tier)
+        pg_params_smallint(&params, (int16_t)q->value);
+    else
+        pg_params_bool(&params, q->value != 0);
+    return pg_pool_ask(q->pool, q->sets_tier ? &set_tier : &freeze, &params, answer, q);
+}
+
+/* A wallet that was being opened holds the user's row and isn't in the snapshot of the statement
+ * that waits for it: it would keep what it was born with. So the same is asked once more: who opens
+ * one since sees what the user is now. */
+static void on_changed_first(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
+{
+    struct status_question *q = owner;
+    take_answer(q, outcome, rows);
+    if (q->found && q->outcome == PG_OK) {
+        if (ask_change(q, on_changed))
+            return;
         q->outcome = PG_UNAVAILABLE;
+    }
+    end(q, outcome);
     q->done(q);
 }
 
@@ -119,24 +156,33 @@ static void on_closed(void *owner, enum pg_outcome outcome, const struct pg_rows
     q->done(q);
 }
 
+static bool begin_change(struct pg_pool *pool, const struct uuid *user, struct status_question *q)
+{
+    q->pool = pool;
+    q->user = *user;
+    q->wallets = NULL;
+    q->wallet_count = 0;
+    revisions_begin(q->changes, q->change_count);
+    if (ask_change(q, on_changed_first))
+        return true;
+    end(q, PG_REFUSED);
+    return false;
+}
+
 bool status_freeze(struct pg_pool *pool, const struct uuid *user, bool frozen,
                    struct status_question *q)
 {
-    struct pg_params params;
-    pg_params_init(&params, q->arena);
-    pg_params_uuid(&params, user);
-    pg_params_bool(&params, frozen);
-    return ask(pool, &freeze, &params, on_changed, q);
+    q->sets_tier = false;
+    q->value = frozen;
+    return begin_change(pool, user, q);
 }
 
 bool status_set_tier(struct pg_pool *pool, const struct uuid *user, int tier,
                      struct status_question *q)
 {
-    struct pg_params params;
-    pg_params_init(&params, q->arena);
-    pg_params_uuid(&params, user);
-    pg_params_smallint(&params, (int16_t)tier);
-    return ask(pool, &set_tier, &params, on_changed, q);
+    q->sets_tier = true;
+    q->value = tier;
+    return begin_change(pool, user, q);
 }
 
 bool status_close_wallet(struct pg_pool *pool, const struct uuid *wallet, const struct uuid *owner,
@@ -147,5 +193,11 @@ bool status_close_wallet(struct pg_pool *pool, const struct uuid *wallet, const 
     pg_params_init(&params, q->arena);
     pg_params_uuid(&params, wallet);
     pg_params_uuid(&params, owner);
-    return status_expect(q, &closing, 1) && ask(pool, &close_wallet, &params, on_closed, q);
+    if (!status_expect(q, &closing, 1))
+        return false;
+    revisions_begin(q->changes, q->change_count);
+    if (pg_pool_ask(pool, &close_wallet, &params, on_closed, q))
+        return true;
+    end(q, PG_REFUSED);
+    return false;
 }

@@ -1,6 +1,6 @@
 /* Changing what an account or a user may do: freezing, tiers, closing. Not money: that is
- * posting's. Each is one statement, and waits for whoever posts to the account just now. Same
- * conventions as store/users.h. */
+ * posting's. Each is one statement, and waits for whoever posts to the account just now; a user's
+ * is asked twice, for wallets that were being opened. Same conventions as store/users.h. */
 #ifndef STORE_STATUS_H
 #define STORE_STATUS_H
 
@@ -28,6 +28,11 @@ struct status_question {
      * (revisions.h), whoever dies meanwhile */
     struct revisions_change *changes;
     size_t change_count;
+    /* this file's own */
+    struct pg_pool *pool;
+    struct uuid user;
+    bool sets_tier;
+    int value;
 };
 
 /* Before status_freeze and status_set_tier: the user's wallets. False: out of memory. */

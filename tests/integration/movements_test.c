@@ -384,6 +384,60 @@ static void test_frozen_and_tier(void **state)
     assert_true(talk_logged("user_frozen") && talk_logged("user_tier_set"));
 }
 
+/* A wallet is being opened when its owner is frozen or gets another tier: the row of the user is
+ * taken, the wallet not there yet for anybody else. It's born, and then as the others are. */
+static void opened_meanwhile(const char *what, const char *body, const char *becomes)
+{
+    struct client_call call = {.method = "POST",
+                               .path = text("/v1/users/%s/%s", users[2], what),
+                               .token = talk.stack->operator_token,
+                               .body = body};
+    setenv("OWNER", talk.stack->users[2].phone, 1);
+    setenv("BECOMES", becomes, 1);
+    assert_int_equal(
+        stack_shell(talk.stack,
+                    "rm -f \"$DATA/go\"; mkfifo \"$DATA/go\"; { echo \"begin; "
+                    "with one as (select id, tier, wallet from users where phone = '$OWNER' "
+                    "for share), made as (insert into accounts (id, kind, tier, currency, owner) "
+                    "select gen_random_uuid(), 1, one.tier, a.currency, one.id from one join "
+                    "accounts a on a.id = one.wallet returning id, owner) insert into wallets "
+                    "(id, owner, label, created_at) select id, owner, 'late', now() from made;\"; "
+                    "read -r _ <\"$DATA/go\"; echo 'commit;'; } | psql -XAtq \"$MOOLAH_DATABASE\" "
+                    ">\"$DATA/late\" 2>&1 &"),
+        0);
+    const char *waits =
+        "n=0; until [ \"$(psql -XAtq \"$MOOLAH_DATABASE\" -c \"select count(*) from "
+        "pg_stat_activity where $WAITS\")\" = 1 ]; do n=$((n + 1)); "
+        "[ $n -lt 200 ] || exit 1; sleep 0.05; done";
+    setenv("WAITS", "query like '%late%made%' and state = 'idle in transaction'", 1);
+    assert_int_equal(stack_shell(talk.stack, waits), 0);
+    assert_true(client_begin(talk.operators, &call));
+    client_turn(&talk.operators, 1, 0);
+    setenv("WAITS", "query like '%update users set%' and wait_event_type = 'Lock'", 1);
+    assert_int_equal(stack_shell(talk.stack, waits), 0);
+    assert_int_equal(stack_shell(talk.stack, "echo >\"$DATA/go\""), 0);
+    while (!call.done && !call.lost)
+        client_turn(&talk.operators, 1, 100);
+    assert_int_equal(call.status, 200);
+    talk_note(&call, false);
+    client_call_clear(&call);
+    assert_int_equal(
+        stack_shell(talk.stack,
+                    "test \"$(psql -XAtq \"$MOOLAH_DATABASE\" -c \"select count(*) from "
+                    "wallets w join accounts a on a.id = w.id where w.label = 'late' "
+                    "and not ($BECOMES)\")\" = 0"),
+        0);
+}
+
+static void test_a_wallet_opened_meanwhile(void **state)
+{
+    (void)state;
+    opened_meanwhile("freeze", NULL, "a.status = 2");
+    assert_int_equal(operate(text("/v1/users/%s/unfreeze", users[2]), NULL, NULL), 200);
+    opened_meanwhile("tier", "{\"tier\":3}", "a.tier = 3");
+    assert_int_equal(operate(text("/v1/users/%s/tier", users[2]), NULL, "{\"tier\":0}"), 200);
+}
+
 static void test_closed(void **state)
 {
     (void)state;
@@ -694,6 +748,7 @@ int main(void)
         cmocka_unit_test(test_reversals),
         cmocka_unit_test(test_a_debt),
         cmocka_unit_test(test_frozen_and_tier),
+        cmocka_unit_test(test_a_wallet_opened_meanwhile),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_one_winner),
         cmocka_unit_test(test_what_all_have_in_common),
