@@ -288,13 +288,21 @@ static struct slice bundle_of(struct reader *r, const struct json *object)
     return (struct slice){bundle, hex.length / 2};
 }
 
+/* 16 bits of it are hashed: of more, others would have the same proof. */
+static int kind_of(struct reader *r, const struct json *object)
+{
+    int64_t kind = number_of(r, object, "kind");
+    expect(r, kind >= 0 && kind <= UINT16_MAX, "kind");
+    return (int)kind;
+}
+
 static void read_leaf(struct reader *r, const struct json *document, struct proof *proof)
 {
     r->part = "";
     const struct json *object = member(r, document, "leaf", JSON_OBJECT);
     r->part = "/leaf";
     proof->leaf = (struct leaf){
-        .kind = (int)number_of(r, object, "kind"),
+        .kind = kind_of(r, object),
         .currency = currency_parse(text_of(r, object, "currency")),
         .amount = number_of(r, object, "amount"),
         .fee = number_of(r, object, "fee"),

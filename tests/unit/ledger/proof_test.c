@@ -117,17 +117,22 @@ static void test_there_and_back(void **state)
 }
 
 /* The document with one piece of text put in another's place. */
-static enum proof_verdict changed(const char *from, const char *to)
+static void write_changed(const char *from, const char *to, struct bytes *text)
 {
-    struct bytes text;
     const char *end = document.at + document.length;
     const char *at = memmem(document.at, document.length, from, strlen(from));
     if (at == NULL)
         fail_msg("%s is not in it", from);
-    bytes_init(&text, NULL);
-    bytes_add(&text, document.at, (size_t)(at - document.at));
-    bytes_add_text(&text, to);
-    bytes_add(&text, at + strlen(from), (size_t)(end - at) - strlen(from));
+    bytes_init(text, NULL);
+    bytes_add(text, document.at, (size_t)(at - document.at));
+    bytes_add_text(text, to);
+    bytes_add(text, at + strlen(from), (size_t)(end - at) - strlen(from));
+}
+
+static enum proof_verdict changed(const char *from, const char *to)
+{
+    struct bytes text;
+    write_changed(from, to, &text);
     enum proof_verdict verdict = verdict_of(bytes_view(&text), key);
     bytes_release(&text);
     return verdict;
@@ -166,6 +171,25 @@ static void test_what_was_changed_is_found(void **state)
         if (changed(changes[i].from, changes[i].to) != changes[i].verdict)
             fail_msg("%s -> %s: %s", changes[i].from, changes[i].to,
                      proof_verdict_name(changed(changes[i].from, changes[i].to)));
+}
+
+/* Sixteen bits of a kind are hashed: one that is another in the bits above isn't the same. */
+static void test_a_kind_that_is_too_large(void **state)
+{
+    static const char *const kinds[] = {"\"kind\":65538", "\"kind\":-65534", "\"kind\":4294967298"};
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct arena arena;
+        struct bytes text;
+        struct proof proof;
+        char what[160] = "";
+        write_changed("\"kind\":2", kinds[i], &text);
+        arena_init(&arena);
+        assert_false(proof_read(bytes_view(&text), &arena, &proof, what));
+        assert_string_equal(what, "/leaf/kind is not what it must be");
+        arena_release(&arena);
+        bytes_release(&text);
+    }
 }
 
 /* No byte of it can be another without being no proof any more. */
@@ -249,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_what_was_changed_is_found),
+        cmocka_unit_test(test_a_kind_that_is_too_large),
         cmocka_unit_test(test_no_byte_can_be_another),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_unsigned),
