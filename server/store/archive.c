@@ -1,5 +1,6 @@
 #include "store/archive.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -126,6 +127,28 @@ static bool receive(struct archive_state *state, struct archive_file *file)
            archive_state_fail(state, "%s: it can't be written; is the disk full?", state->path);
 }
 
+/* What is in the folder already is written over if it is the same month of the same ledger, by its
+ * ids: an archive may be all there is of another one. */
+static bool may_write_over(struct archive_state *state, const struct archive_table *table)
+{
+    static char text[16384];
+    static struct archive_manifest old;
+    const struct archive_table *there = &old.tables[ARCHIVE_TRANSACTIONS];
+    char path[1200];
+    char error[160];
+    snprintf(path, sizeof path, "%s/" ARCHIVE_MANIFEST, state->path);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL && errno == ENOENT)
+        return true;
+    struct slice whole = {text, file == NULL ? 0 : fread(text, 1, sizeof text, file)};
+    if (file != NULL)
+        fclose(file);
+    return (archive_manifest_read(whole, &old, error) &&
+            strcmp(there->first_id, table->first_id) == 0 &&
+            strcmp(there->last_id, table->last_id) == 0) ||
+           archive_state_fail(state, "%.300s is not of this ledger: choose another folder", path);
+}
+
 /* Written, on the disk, and read back: the file says what the database said. */
 static bool write_table(struct archive_state *state, const char *part, int i,
                         struct archive_table *table)
@@ -134,7 +157,8 @@ static bool write_table(struct archive_state *state, const char *part, int i,
     char sql[2600];
     struct archive_file_sum back;
     snprintf(path, sizeof path, "%s/%s", state->path, archive_manifest_file(i));
-    if (!read_columns(state, part, table) || !read_ids(state, part, i, table))
+    if (!read_columns(state, part, table) || !read_ids(state, part, i, table) ||
+        (i == ARCHIVE_TRANSACTIONS && !may_write_over(state, table)))
         return false;
     snprintf(sql, sizeof sql, "copy (select %s from %s order by %s) to stdout", table->columns,
              part, i == ARCHIVE_TRANSACTIONS ? "id" : "transaction_id, account, version");

@@ -136,6 +136,8 @@ bool archive_file_put(const char *folder, const char *name, const void *data, si
 {
     char path[1200];
     char aside[1200];
+    char parent[1200];
+    snprintf(parent, sizeof parent, "%s/..", folder); /* the folder may be new */
     snprintf(path, sizeof path, "%s/%s", folder, name);
     snprintf(aside, sizeof aside, "%s/%s.new", folder, name);
     FILE *file = fopen(aside, "wbe");
@@ -144,5 +146,5 @@ bool archive_file_put(const char *folder, const char *name, const void *data, si
     bool good = fwrite(data, 1, length, file) == length;
     good = fflush(file) == 0 && fsync(fileno(file)) == 0 && good;
     good = fclose(file) == 0 && good;
-    return good && rename(aside, path) == 0 && sync_folder(folder);
+    return good && rename(aside, path) == 0 && sync_folder(folder) && sync_folder(parent);
 }

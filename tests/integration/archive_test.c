@@ -299,7 +299,16 @@ static void test_brought_back(void **state)
                            "from archives) + (select count(*) from archive_balances)')\" = 0"),
                      0);
     assert_verified(); /* triggers and privileges are those of any month */
-    /* and out again, over the old files */
+    /* and out again, over the old files; not over another ledger's of that month */
+    assert_int_equal(shell("cd \"$DATA/moolah-$MONTH\" && cp manifest.json ../own.json && sed -i "
+                           "'s/\"first_id\":\"......../\"first_id\":\"00000000/' manifest.json && "
+                           "sha256sum * >../before"),
+                     0);
+    assert_int_equal(moolah("archive --month $MONTH --to \"$DATA\"", "is not of this ledger"), 1);
+    assert_int_equal(shell("cd \"$DATA/moolah-$MONTH\" && sha256sum -c --quiet ../before && "
+                           "mv ../own.json manifest.json"),
+                     0);
+    assert_int_equal(ask_at("balance?at=", inside), 200);
     assert_int_equal(moolah("archive --month $MONTH --to \"$DATA\" --json", "\"archived\""), 0);
     assert_verified();
 }
