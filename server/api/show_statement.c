@@ -17,7 +17,9 @@
 #define LINES_MAX 10000
 #define PAGE_LINES 500
 #define LINE_BYTES 320 /* of an ordinary line: room made ahead */
+#define LINE_MOST 1600 /* of the longest: what is reckoned with */
 #define DOCUMENT_MAX ((size_t)16 << 20)
+#define MAKING_MAX ((size_t)64 << 20) /* documents that a worker makes at once */
 
 struct show_statement {
     struct call call;
@@ -28,7 +30,10 @@ struct show_statement {
     struct history_range range;
     struct bytes body;
     struct account_statement statement;
+    size_t making; /* its part of documents_making */
 };
+
+static size_t documents_making; /* one worker, one thread */
 
 static struct show_statement *from_flow(struct flow *flow)
 {
@@ -153,6 +158,24 @@ static enum flow_verdict ask_closing(struct flow *flow)
     return ask_balance(op, op->statement.to, &op->closing);
 }
 
+/* A document is whole before it's answered, and only then counts as an answer (http/request.h): so
+ * many at once would be more memory than all answers may take. False: not now. */
+static bool begin_making(struct show_statement *op, size_t lines)
+{
+    size_t most = 4096 + lines * LINE_MOST;
+    most = most < DOCUMENT_MAX ? most : DOCUMENT_MAX;
+    if (documents_making + most > MAKING_MAX)
+        return false;
+    documents_making += op->making = most;
+    return true;
+}
+
+static void end_making(struct show_statement *op)
+{
+    documents_making -= op->making;
+    op->making = 0;
+}
+
 static enum flow_verdict begin_document(struct flow *flow)
 {
     struct show_statement *op = from_flow(flow);
@@ -164,6 +187,9 @@ static enum flow_verdict begin_document(struct flow *flow)
                        "the period has more than 10,000 lines: ask for shorter ones");
         return call_refuse(&op->call, PROBLEM_INVALID_REQUEST, NULL);
     }
+    if (!begin_making(op, (size_t)count))
+        return call_refuse(&op->call, PROBLEM_OVERLOADED,
+                           "Too many account statements are being made just now");
     struct account_statement *statement = &op->statement;
     bytes_init(&op->body, &op->call.request->arena);
     op->body.limit = DOCUMENT_MAX;
@@ -226,13 +252,17 @@ static enum flow_verdict ask_lines(struct flow *flow)
     arena_init(&op->page_arena);
     if (op->range.after == op->range.last)
         return FLOW_NEXT;
-    return call_wait(&op->call, ask_page(op));
+    enum flow_verdict verdict = call_wait(&op->call, ask_page(op));
+    if (verdict == FLOW_DONE)
+        end_making(op);
+    return verdict;
 }
 
 /* Fewer lines than versions: they are in an archived month between the two balances. */
 static enum flow_verdict ask_archive(struct flow *flow)
 {
     struct show_statement *op = from_flow(flow);
+    end_making(op);
     if (op->page.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->page.outcome);
     if (op->body.failed)
