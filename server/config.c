@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/zone.h"
 #include "ledger/seal.h"
 #include "scripting/locate.h"
 #include "scripting/settings.h"
@@ -121,6 +122,8 @@ static const struct settings_item items[] = {
      "an access token's lifetime"},
     {"currencies", SETTINGS_LIST, AT(currencies_text), "{ \"ZAR\" }", 0, 0,
      "ISO 4217; the first is a new user's" FIXED},
+    {"time_zone", SETTINGS_TEXT, AT(time_zone), "\"Africa/Johannesburg\"", 0, 0,
+     "whose days, weeks and months limits go by, in wallets that are made without one: IANA"},
     {"log.file", SETTINGS_TEXT, AT(log_file), "\"-\"", 0, 0, "\"-\" is standard error"},
     {"log.level", SETTINGS_TEXT, AT(log_level), "\"info\"", 0, 0, "debug, info, warn or error"},
     {"pid_file", SETTINGS_TEXT, AT(pid_file), "nil", 0, 0,
@@ -276,6 +279,9 @@ static void derive(const struct place *at, struct config *c)
     derive_stores(at, c);
     derive_listeners(at, c);
     derive_currencies(at, c);
+    c->zone = zone_find(slice_of(c->time_zone));
+    if (c->zone == 0)
+        wrong(at, "time_zone", "must be one that server/base/zone.c knows, like \"UTC\"");
     if (c->workers == 0)
         c->workers = sysconf(_SC_NPROCESSORS_ONLN);
     if (c->workers > WORKERS_MAX)
@@ -437,6 +443,7 @@ bool config_take_reloadable(struct config *config, const struct config *fresh)
     }
     memcpy(next.proxies, fresh->proxies, sizeof next.proxies);
     next.proxy_count = fresh->proxy_count;
+    next.zone = fresh->zone;
     next.has_operator_token = fresh->has_operator_token;
     memcpy(next.operator_token_hash, fresh->operator_token_hash, sizeof next.operator_token_hash);
     memcpy(next.cursor_key, fresh->cursor_key, sizeof next.cursor_key);

@@ -59,6 +59,8 @@ struct config {
     int64_t sign_in_days;
     const char **currencies_text;
     currency currencies[CONFIG_CURRENCIES_MAX + 1];
+    const char *time_zone;
+    int zone; /* its number */
     const char *log_file, *log_level;
     const char *pid_file; /* NULL: none */
     int64_t password_threads;

@@ -234,6 +234,7 @@ static void set_service(struct worker *w)
     struct service_settings *s = &w->service.settings;
     s->currency = c->currencies[0];
     s->currencies = c->currencies;
+    s->zone = c->zone;
     s->sign_in_lifetime_us = c->sign_in_days * 86400 * CLOCK_SECOND;
     s->posting_deadline_us = c->posting_deadline_ms * 1000;
     memcpy(s->cursor_key, c->cursor_key, sizeof s->cursor_key);

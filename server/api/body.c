@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/currency.h"
 #include "base/json.h"
+#include "base/zone.h"
 #include "ledger/money.h"
 #include "ledger/transaction.h"
 
@@ -151,6 +152,18 @@ static void read_currency(struct call *call, const struct body_field *field,
     *out = currency_parse(json_string(value));
     if (*out == 0)
         fault(call, field->name, "format", "must be an ISO 4217 code like ZAR");
+}
+
+static void read_zone(struct call *call, const struct body_field *field, const struct json *value,
+                      int *out)
+{
+    if (!expect_text(call, field, value))
+        return;
+    *out = zone_find(json_string(value));
+    if (*out == 0)
+        fault(call, field->name, "format",
+              "must be an IANA time zone that is known here, like Africa/Johannesburg or UTC: "
+              "TimeZone in openapi.yaml lists them");
 }
 
 static void read_wallet(struct call *call, const char *name, const struct json *value,
@@ -331,6 +344,9 @@ static void read_field(struct call *call, const struct body_field *field, const 
     case BODY_EVENTS:
         read_events(call, field->name, value, at);
         return;
+    case BODY_ZONE:
+        read_zone(call, field, value, at);
+        return;
     case BODY_TEXTS:
         read_texts(call, field, value, at);
         return;
@@ -430,6 +446,9 @@ static void add_texts(struct bytes *all, const struct body_texts *texts)
 
 static void add_field(struct bytes *all, const struct body_field *field, const void *at)
 {
+    /* absent it adds nothing: a request is what it was before there were zones */
+    if (field->kind == BODY_ZONE && *(const int *)at == 0)
+        return;
     add_value(all, field->name, strlen(field->name));
     switch (field->kind) {
     case BODY_TEXT:
@@ -448,6 +467,9 @@ static void add_field(struct bytes *all, const struct body_field *field, const v
         return;
     case BODY_CURRENCY:
         bytes_add_be32(all, *(const currency *)at);
+        return;
+    case BODY_ZONE:
+        bytes_add_be32(all, (uint32_t) * (const int *)at);
         return;
     case BODY_WALLET:
         add_value(all, at, sizeof(struct uuid));

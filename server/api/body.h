@@ -20,6 +20,7 @@ enum body_kind {
     BODY_RECIPIENT, /* struct body_recipient: a wallet's id, or {"phone": "+27..."} */
     BODY_OBJECTS,   /* struct body_objects: min..max of them */
     BODY_EVENTS,    /* int64_t: ["transaction.deposit", ...] or ["*"], as struct webhook's kinds */
+    BODY_ZONE,      /* int: an IANA time zone that zone.h knows; 0: none was given */
     BODY_TEXTS      /* struct body_texts: an object of texts, each of min..max characters */
 };
 

@@ -13,6 +13,7 @@ struct create_user {
     struct slice phone;
     struct slice password;
     struct slice name;
+    int zone; /* 0: the server's */
     struct idempotency idempotency;
     struct password_work hashing;
     struct users_question question;
@@ -24,6 +25,7 @@ static const struct body_field fields[] = {
     {"phone", BODY_PHONE, true, offsetof(struct create_user, phone), 0, 0},
     {"password", BODY_SECRET, true, offsetof(struct create_user, password), 8, 128},
     {"name", BODY_TEXT, true, offsetof(struct create_user, name), 1, 100},
+    {"time_zone", BODY_ZONE, false, offsetof(struct create_user, zone), 0, 0},
     {NULL, BODY_TEXT, false, 0, 0, 0},
 };
 
@@ -92,6 +94,7 @@ static enum flow_verdict ask_create(struct flow *flow)
         .name = op->name,
         .password_hash = op->hashing.encoded,
         .currency = op->call.service->settings.currency,
+        .zone = op->zone == 0 ? op->call.service->settings.zone : op->zone,
         .now = now,
         .key = op->idempotency.key,
         .request_hash = op->idempotency.request_hash,

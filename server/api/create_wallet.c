@@ -13,6 +13,7 @@ struct create_wallet {
     struct idempotency idempotency;
     struct slice label;
     currency currency;
+    int zone; /* 0: the server's */
     struct wallet fresh;
     struct bytes answer;  /* when it's made */
     struct bytes frozen;  /* when the user is */
@@ -23,6 +24,7 @@ struct create_wallet {
 static const struct body_field fields[] = {
     {"currency", BODY_CURRENCY, true, offsetof(struct create_wallet, currency), 0, 0},
     {"label", BODY_TEXT, true, offsetof(struct create_wallet, label), 1, 50},
+    {"time_zone", BODY_ZONE, false, offsetof(struct create_wallet, zone), 0, 0},
     {NULL, BODY_TEXT, false, 0, 0, 0},
 };
 
@@ -96,11 +98,13 @@ static enum flow_verdict ask_create(struct flow *flow)
     int64_t now = clock_now();
     if (idempotency_check(&op->call, &op->idempotency) == FLOW_DONE)
         return FLOW_DONE;
+    int zone = op->zone == 0 ? op->call.service->settings.zone : op->zone;
     op->fresh = (struct wallet){.id = uuid_new(now),
                                 .owner = *call_caller(&op->call),
                                 .label = op->label,
                                 .currency = op->currency,
                                 .status = ACCOUNT_ACTIVE,
+                                .zone = zone,
                                 .created_at = now};
     write_answers(op);
     if (op->answer.failed || op->frozen.failed || op->refusal.failed)

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/zone.h"
 #include "http/problem.h"
 #include "ledger/account.h"
 #include "supply/breach.h"
@@ -469,6 +470,14 @@ void receipt_write_line(struct json_writer *writer, const struct wallets_transac
     json_write_object_end(writer);
 }
 
+/* A number that isn't known counts as UTC (base/zone.h). */
+void receipt_write_zone(struct json_writer *writer, int zone)
+{
+    const char *name = zone_name(zone);
+    json_write_key(writer, "time_zone");
+    json_write_text(writer, name == NULL ? "UTC" : name);
+}
+
 void receipt_write_wallet(struct json_writer *writer, const struct wallet *wallet)
 {
     json_write_object(writer);
@@ -476,6 +485,7 @@ void receipt_write_wallet(struct json_writer *writer, const struct wallet *walle
     json_write_key(writer, "label");
     json_write_string(writer, wallet->label);
     write_currency(writer, wallet->currency);
+    receipt_write_zone(writer, wallet->zone);
     json_write_key(writer, "status");
     json_write_text(writer, account_status_name((enum account_status)wallet->status));
     write_balance(writer, "balance", wallet->posted, wallet->held);

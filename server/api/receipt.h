@@ -62,5 +62,6 @@ void receipt_write_id(struct json_writer *writer, const char *key, const char *p
 void receipt_write_balance(struct json_writer *writer, currency which, int64_t posted,
                            int64_t held);
 void receipt_write_time(struct json_writer *writer, const char *key, int64_t unix_us);
+void receipt_write_zone(struct json_writer *writer, int zone); /* "time_zone" */
 
 #endif

@@ -20,6 +20,7 @@ struct till;
 struct service_settings {
     currency currency;          /* of a new user's first wallet */
     const currency *currencies; /* all that are served; ended by 0 */
+    int zone;                   /* of wallets that are made without one */
     int64_t sign_in_lifetime_us;
     int64_t posting_deadline_us; /* an order that isn't batched by then is refused */
     uint8_t cursor_key[32];

@@ -118,14 +118,13 @@ static void write_limits(struct show_limits *op, const struct bundle *bundle, st
 {
     const struct account *account = &op->question.account;
     const struct limit_caps *caps = bundle_caps(bundle, account->tier, account->currency);
-    const char *zone = zone_name(account->zone);
     struct json_writer writer;
     op->calendar = limit_calendar_at(account->zone, op->now);
     limit_roll(&op->question.counters, &op->calendar, op->now);
     json_write_init(&writer, body);
     json_write_object(&writer);
     receipt_write_id(&writer, "wallet", "wal_", &account->id);
-    write_text(&writer, "time_zone", zone == NULL ? "UTC" : zone);
+    receipt_write_zone(&writer, account->zone);
     json_write_key(&writer, "limits");
     json_write_array(&writer);
     for (size_t i = 0; i < caps->count; i++)

@@ -20,6 +20,7 @@ struct cli {
     bool is_servers;           /* the database is the configuration's: its role may only serve */
     bool json;
     const char *phone, *name;                    /* of a user */
+    const char *time_zone;                       /* --time-zone or --config's */
     const char *kind, *amount, *currency, *tier; /* of a movement to be priced */
     bool own;
     const char *month, *folder; /* of an archive */
@@ -31,7 +32,7 @@ struct cli {
 enum cli_option {
     CLI_DATABASE = 1, /* and it can't do without */
     CLI_REDIS = 2,
-    CLI_USER = 4, /* --phone --name */
+    CLI_USER = 4, /* --phone --name --time-zone */
     CLI_MOVEMENT = 8,
     CLI_ARCHIVE = 16, /* --month --to --from */
     CLI_KEY = 32,

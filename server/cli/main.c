@@ -39,6 +39,7 @@ enum {
     KEY,
     PHONE,
     NAME,
+    TIME_ZONE,
     KIND,
     AMOUNT,
     CURRENCY,
@@ -57,6 +58,7 @@ static const struct option options[] = {
     {"redis", required_argument, NULL, REDIS},
     {"phone", required_argument, NULL, PHONE},
     {"name", required_argument, NULL, NAME},
+    {"time-zone", required_argument, NULL, TIME_ZONE},
     {"kind", required_argument, NULL, KIND},
     {"amount", required_argument, NULL, AMOUNT},
     {"currency", required_argument, NULL, CURRENCY},
@@ -106,9 +108,12 @@ static void print_options(FILE *out, unsigned takes)
     if ((takes & CLI_KEY) != 0)
         fputs("  --key KEY             a public key: 64 hex digits, or a file of them\n", out);
     if ((takes & CLI_USER) != 0)
-        fputs("  --phone NUMBER        like +27821234567\n"
-              "  --name NAME           1 to 100 characters\n",
-              out);
+        fputs(
+            "  --phone NUMBER        like +27821234567\n"
+            "  --name NAME           1 to 100 characters\n"
+            "  --time-zone ZONE      of the wallet's days, like Africa/Lagos; --config's when not "
+            "given\n",
+            out);
     if ((takes & CLI_MOVEMENT) != 0)
         fputs("  --amount AMOUNT       as people write it: 250 or 250.00\n"
               "  --currency CODE       ISO 4217, like ZAR\n"
@@ -198,6 +203,9 @@ static const char **place_of(struct typed *typed, int option, unsigned *given)
     case NAME:
         *given = CLI_USER;
         return &cli->name;
+    case TIME_ZONE:
+        *given = CLI_USER;
+        return &cli->time_zone;
     case KIND:
         *given = CLI_MOVEMENT;
         return &cli->kind;
@@ -259,6 +267,8 @@ static bool read_config(struct typed *typed)
             typed->cli.database = config.database;
         if (typed->cli.redis == NULL)
             typed->cli.redis = config.redis;
+        if (typed->cli.time_zone == NULL)
+            typed->cli.time_zone = config.time_zone;
         if (typed->cli.checkpoints == NULL)
             typed->cli.checkpoints = config.proof_checkpoints;
         return true;
@@ -276,7 +286,7 @@ static const char *name_of(unsigned given)
     return (given & CLI_REDIS) != 0         ? "--redis"
            : (given & CLI_CHECKPOINTS) != 0 ? "--checkpoints"
            : (given & CLI_KEY) != 0         ? "--key"
-           : (given & CLI_USER) != 0        ? "--phone or --name"
+           : (given & CLI_USER) != 0        ? "--phone, --name or --time-zone"
            : (given & CLI_ARCHIVE) != 0     ? "--month, --to or --from"
                                             : "what is priced";
 }

@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/memory.h"
 #include "base/uuid.h"
+#include "base/zone.h"
 #include "cli/cli.h"
 
 #define PASSWORD_MIN 8
@@ -33,8 +34,8 @@ static const char show_sql[] =
 static const char add_sql[] =
     "with u as (insert into users (id, phone, name, password, wallet, created_at) "
     "values ($1::uuid, $2, $3, $4, $5::uuid, now()) on conflict do nothing returning id, name), "
-    "a as (insert into accounts (id, kind, currency, owner) "
-    "select $5::uuid, 1, $6::integer, u.id from u returning id), "
+    "a as (insert into accounts (id, kind, currency, owner, zone) "
+    "select $5::uuid, 1, $6::integer, u.id, $7::smallint from u returning id), "
     "w as (insert into wallets (id, owner, label, created_at) "
     "select a.id, u.id, 'Main', now() from a, u returning id) "
     "select u.id \"id:usr_\", u.name, w.id \"wallet:wal_\" from u, w";
@@ -79,19 +80,21 @@ static void hex(const struct uuid *id, char text[33])
         snprintf(text + 2 * i, 3, "%02x", id->bytes[i]);
 }
 
-static int insert(const struct cli *cli, const char *encoded)
+static int insert(const struct cli *cli, const char *encoded, int zone)
 {
     char user[33];
     char wallet[33];
     char zar[16];
+    char number[16];
     struct uuid user_id = uuid_new(clock_now());
     struct uuid wallet_id = uuid_new(clock_now());
     hex(&user_id, user);
     hex(&wallet_id, wallet);
     snprintf(zar, sizeof zar, "%u", CURRENCY_ZAR);
-    const char *values[] = {user, cli->phone, cli->name, encoded, wallet, zar};
+    snprintf(number, sizeof number, "%d", zone);
+    const char *values[] = {user, cli->phone, cli->name, encoded, wallet, zar, number};
     return cli_print_query(cli, &(struct cli_query){.sql = add_sql,
-                                                    .count = 6,
+                                                    .count = 7,
                                                     .values = values,
                                                     .one = true,
                                                     .none = "that phone number has a user "
@@ -102,10 +105,14 @@ static int add(const struct cli *cli)
 {
     char password[PASSWORD_MAX + 2];
     char encoded[CRYPTO_PASSWORD_HASH_MAX];
+    int zone = cli->time_zone == NULL ? ZONE_USUAL : zone_find(slice_of(cli->time_zone));
     if (cli->phone == NULL || !body_is_phone(slice_of(cli->phone)))
         return cli_fail(2, "--phone must be like +27821234567");
     if (!cli_is_name(cli->name))
         return cli_fail(2, "--name must be 1 to 100 characters of UTF-8");
+    if (zone == 0)
+        return cli_fail(2, "--time-zone must be one that is known here, like Africa/Lagos or UTC: "
+                           "TimeZone in openapi.yaml lists them");
     if (!read_password(password))
         return cli_fail(2,
                         "the password must have %d to %d characters: put it on standard input "
@@ -115,7 +122,7 @@ static int add(const struct cli *cli)
     memory_wipe(password, sizeof password);
     if (!hashed)
         return cli_fail(1, "not enough memory to hash the password: 19 MiB are needed");
-    return insert(cli, encoded);
+    return insert(cli, encoded, zone);
 }
 
 static int show(const struct cli *cli)
@@ -136,7 +143,9 @@ static int list(const struct cli *cli)
 
 const struct cli_command cli_user[] = {
     {"add", "", 0, 0, CLI_DATABASE | CLI_USER,
-     "--phone NUMBER --name NAME; the password comes from standard input or $MOOLAH_PASSWORD", add},
+     "--phone NUMBER --name NAME [--time-zone ZONE]; the password comes from standard input or "
+     "$MOOLAH_PASSWORD",
+     add},
     {"list", "", 0, 0, CLI_DATABASE, "the newest 100", list},
     {"show", "PHONE", 1, 1, CLI_DATABASE, "one, and every wallet with its balance", show},
     {.name = NULL},

@@ -9,7 +9,7 @@
 
 /* A new field of a line must be kept here, too. */
 _Static_assert(sizeof(struct wallets_transaction) == 288, "cache_entry keeps all of a line");
-_Static_assert(sizeof(struct wallet) == 88, "cache_entry keeps all of a wallet");
+_Static_assert(sizeof(struct wallet) == 96, "cache_entry keeps all of a wallet");
 
 enum piece { BALANCE_HEAD = 'B', BALANCE_REST = 'F', PAGE_HEAD = 'P', LINE = 'L' };
 
@@ -77,6 +77,7 @@ void cache_entry_add_balance_rest(struct bytes *out, const struct cache_seal *se
     size_t from = out->length;
     add_number(out, wallet->created_at);
     bytes_add_be32(out, (uint32_t)wallet->currency);
+    bytes_add_be16(out, (uint16_t)wallet->zone);
     add_id(out, &wallet->owner);
     add_text(out, wallet->label);
     add_mac(out, from, seal, BALANCE_REST, &wallet->id);
@@ -188,6 +189,7 @@ bool cache_entry_read_balance(struct slice entry, const struct cache_seal *seal,
     from = reader.rest.at;
     wallet->created_at = (int64_t)take_number(&reader, 8);
     wallet->currency = (currency)take_number(&reader, 4);
+    wallet->zone = (int)take_number(&reader, 2);
     wallet->owner = take_id(&reader);
     wallet->label = take_text(&reader);
     return is_signed(&reader, from, seal, BALANCE_REST, &wallet->id) && reader.rest.length == 0;

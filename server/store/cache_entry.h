@@ -4,10 +4,10 @@
  * from an earlier run is no entry. Pure.
  *
  * An entry is a head, which posting can put a newer one over without knowing the rest, and what
- * never changes: of a balance the wallet's owner, currency, label and birth; of a page its lines,
- * newest first. A line tells only what its transaction's and posting's rows say, which never
- * change; versions are gapless, so which lines a page of a version has is known beforehand. Both
- * heads begin with the version, 8 bytes big-endian: what Redis compares. */
+ * never changes: of a balance the wallet's owner, currency, time zone, label and birth; of a page
+ * its lines, newest first. A line tells only what its transaction's and posting's rows say, which
+ * never change; versions are gapless, so which lines a page of a version has is known beforehand.
+ * Both heads begin with the version, 8 bytes big-endian: what Redis compares. */
 #ifndef STORE_CACHE_ENTRY_H
 #define STORE_CACHE_ENTRY_H
 

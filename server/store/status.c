@@ -35,7 +35,7 @@ static const struct pg_statement close_wallet = {
     "on u.id = w.owner where w.id = $1::uuid and w.owner = $2::uuid and a.id = w.id "
     "and u.wallet <> w.id and a.status = 1 and a.posted = 0 and a.held = 0 returning a.id) "
     "select w.id, w.owner, w.label, a.currency, a.status, a.posted, a.held, a.version, "
-    "w.created_at, (select count(*) from closed) = 1, u.wallet = w.id from wallets w "
+    "w.created_at, a.zone, (select count(*) from closed) = 1, u.wallet = w.id from wallets w "
     "join users u on u.id = w.owner join accounts a on a.id = w.id "
     "where w.id = $1::uuid and w.owner = $2::uuid"};
 
@@ -127,8 +127,8 @@ static void on_changed_first(void *owner, enum pg_outcome outcome, const struct 
 
 static void take_wallet(struct status_question *q, const struct pg_rows *rows)
 {
-    bool just_now = pg_rows_bool(rows, 0, 9);
-    q->is_main = pg_rows_bool(rows, 0, 10);
+    bool just_now = pg_rows_bool(rows, 0, 10);
+    q->is_main = pg_rows_bool(rows, 0, 11);
     q->wallet = (struct wallet){
         .id = pg_rows_uuid(rows, 0, 0),
         .owner = pg_rows_uuid(rows, 0, 1),
@@ -139,6 +139,7 @@ static void take_wallet(struct status_question *q, const struct pg_rows *rows)
         .held = pg_rows_int(rows, 0, 6),
         .version = pg_rows_int(rows, 0, 7),
         .created_at = pg_rows_time(rows, 0, 8),
+        .zone = (int)pg_rows_int(rows, 0, 9),
     };
     q->closed = q->wallet.status == ACCOUNT_CLOSED;
     if (q->wallet.label.at == NULL)

@@ -15,8 +15,8 @@ static const struct pg_statement create = {
     "users_create",
     "with fresh as (insert into users (id, phone, name, password, wallet, created_at) "
     "values ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::timestamptz) returning id), "
-    "account as (insert into accounts (id, kind, currency, owner) "
-    "values ($5::uuid, 1, $7::integer, $1::uuid) returning id), "
+    "account as (insert into accounts (id, kind, currency, owner, zone) "
+    "values ($5::uuid, 1, $7::integer, $1::uuid, $13::smallint) returning id), "
     "wallet as (insert into wallets (id, owner, label, created_at) "
     "select account.id, fresh.id, 'Main', $6::timestamptz from account, fresh returning id), "
     "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
@@ -254,6 +254,7 @@ bool users_create(struct pg_pool *pool, const struct users_new *fresh, struct us
     pg_params_text(&params, bytes_of(fresh->request_hash, CRYPTO_HASH_SIZE));
     pg_params_smallint(&params, (int16_t)fresh->answer_status);
     pg_params_text(&params, fresh->answer_body);
+    pg_params_smallint(&params, (int16_t)fresh->zone);
     return pg_pool_ask(pool, &create, &params, on_row, q);
 }
 

@@ -73,6 +73,7 @@ struct users_new {
     struct slice name;
     const char *password_hash;
     currency currency;
+    int zone; /* of its wallet: base/zone.h */
     int64_t now;
     struct slice key;
     const uint8_t *request_hash; /* 32 bytes */

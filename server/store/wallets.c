@@ -7,8 +7,9 @@
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
 
-#define WALLET_COLUMNS \
-    "w.id, w.owner, w.label, a.currency, a.status, a.posted, a.held, a.version, w.created_at"
+#define WALLET_COLUMNS                                                                          \
+    "w.id, w.owner, w.label, a.currency, a.status, a.posted, a.held, a.version, w.created_at, " \
+    "a.zone"
 
 static const struct pg_statement list = {
     "wallets_list", "select " WALLET_COLUMNS " from wallets w join accounts a on a.id = w.id "
@@ -24,8 +25,8 @@ static const struct pg_statement create = {
     "wallets_create",
     "with one as (select tier, frozen from users where id = $2::uuid for share), "
     "room as (select count(*) < $6::integer as free from wallets where owner = $2::uuid), "
-    "account as (insert into accounts (id, kind, tier, currency, owner) "
-    "select $1::uuid, 1, one.tier, $4::integer, $2::uuid "
+    "account as (insert into accounts (id, kind, tier, currency, owner, zone) "
+    "select $1::uuid, 1, one.tier, $4::integer, $2::uuid, $14::smallint "
     "from room, one where free and not frozen returning id), "
     "remembered as (insert into idempotency (caller, key, request_hash, status, answer, "
     "created_at) select $2::uuid, $7::text, $8::bytea, "
@@ -103,6 +104,7 @@ static void take_wallets(struct wallets_question *q, const struct pg_rows *rows)
             .held = pg_rows_int(rows, i, 6),
             .version = pg_rows_int(rows, i, 7),
             .created_at = pg_rows_time(rows, i, 8),
+            .zone = (int)pg_rows_int(rows, i, 9),
         };
         if (!pg_rows_take_text(rows, i, 2, q->arena, &q->wallets[i].label))
             q->outcome = PG_UNAVAILABLE;
@@ -348,5 +350,6 @@ bool wallets_create(struct pg_pool *pool, const struct wallets_new *fresh,
     pg_params_smallint(&params, (int16_t)fresh->full_status);
     pg_params_text(&params, fresh->full_answer);
     pg_params_text(&params, fresh->frozen_answer);
+    pg_params_smallint(&params, (int16_t)wallet->zone);
     return pg_pool_ask(pool, &create, &params, on_created, q);
 }

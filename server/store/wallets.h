@@ -18,6 +18,7 @@ struct wallet {
     struct slice label;
     currency currency;
     int status; /* enum account_status */
+    int zone;   /* base/zone.h; never changes */
     int64_t posted;
     int64_t held;
     int64_t version;

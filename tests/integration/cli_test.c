@@ -283,12 +283,20 @@ static void test_users(void **state)
     assert_int_equal(setenv("MOOLAH_PASSWORD", "short", 1), 0);
     assert_fails("user add --phone +27821234567 --name Ada", 2, "the password must have 8 to 128");
     assert_int_equal(setenv("MOOLAH_PASSWORD", "correct horse", 1), 0);
-    const struct json *made = json_of("user add --json --phone +27821234567 --name 'Ada Ünal'", 0);
+    assert_fails("user add --phone +27821234567 --name Ada --time-zone Nowhere", 2,
+                 "--time-zone must be one that is known");
+    const struct json *made = json_of("user add --json --phone +27821234567 --name 'Ada Ünal' "
+                                      "--time-zone Africa/Lagos",
+                                      0);
     assert_string_equal(text_of(made, "name"), "Ada Ünal");
     char wallet[40];
     snprintf(wallet, sizeof wallet, "%s", text_of(made, "wallet"));
     assert_memory_equal(wallet, "wal_", 4);
     assert_memory_equal(text_of(made, "id"), "usr_", 4);
+    assert_int_equal(stack_shell(stack, "psql -XAtq \"$MOOLAH_DATABASE\" -c \"select zone from "
+                                        "accounts a join users u on u.wallet = a.id where "
+                                        "u.phone = '+27821234567'\" | grep -qx 32"),
+                     0);
     assert_fails("user add --phone +27821234567 --name Eve", 1, "moolah user show PHONE");
     assert_int_equal(unsetenv("MOOLAH_PASSWORD"), 0);
     assert_int_equal(status_of("POST", "/v1/sessions", NULL,

@@ -292,6 +292,85 @@ static void test_purchases(void **state)
                      0);
 }
 
+static void open_wallet(const char *token, const char *zone, char id[40])
+{
+    char body[200];
+    snprintf(body, sizeof body, "{\"currency\":\"ZAR\",\"label\":\"zoned\",\"time_zone\":\"%s\"}",
+             zone);
+    assert_int_equal(talk_ask("POST", "/v1/wallets", token, talk_key(), body), 201);
+    assert_string_equal(talk_member("time_zone"), zone);
+    snprintf(id, 40, "%s", talk_member("id"));
+    snprintf(body, sizeof body,
+             "{\"to\":\"%s\",\"amount\":20000,\"currency\":\"ZAR\",\"reference\":\"x\"}", id);
+    assert_int_equal(talk_ask("POST", "/v1/deposits", talk.stack->partner_key, talk_key(), body),
+                     201);
+}
+
+static void expect_listed(const char *token, const char *wallet, const char *zone,
+                          const char *midnight)
+{
+    char path[120];
+    char daily[120];
+    snprintf(path, sizeof path, "/v1/wallets/%s", wallet);
+    for (int i = 0; i < 2; i++) { /* from the database, from the cache */
+        assert_int_equal(talk_ask("GET", path, token, NULL, NULL), 200);
+        assert_string_equal(talk_member("time_zone"), zone);
+    }
+    snprintf(path, sizeof path, "/v1/wallets/%s/limits", wallet);
+    assert_int_equal(talk_ask("GET", path, token, NULL, NULL), 200);
+    assert_string_equal(talk_member("time_zone"), zone);
+    snprintf(daily, sizeof daily, "%s.000000Z\"", midnight);
+    const char *at = strstr(talk.call.answer, "\"which\":\"daily\"");
+    assert_non_null(at);
+    assert_memory_equal(strstr(at, "\"resets_at\":\"") + 23, daily, strlen(daily));
+}
+
+/* Wallets of one person in two zones, paying in one batch: each by its own midnight. */
+static void test_zones(void **state)
+{
+    char token[96];
+    char wallets[2][40];
+    char body[900];
+    (void)state;
+    talk_sign_up("+27829990001", token);
+    open_wallet(token, "Asia/Tokyo", wallets[0]);
+    open_wallet(token, "Africa/Lagos", wallets[1]);
+    talk_expect(talk_ask("POST", "/v1/wallets", token, talk_key(),
+                         "{\"currency\":\"ZAR\",\"label\":\"x\",\"time_zone\":\"Mars/Olympus\"}"),
+                400, "invalid_request");
+    assert_string_equal(talk_member("errors.pointer"), "/time_zone");
+    expect_listed(token, wallets[0], "Asia/Tokyo", "T15:00:00");
+    expect_listed(token, wallets[1], "Africa/Lagos", "T23:00:00");
+    snprintf(body, sizeof body, "{\"mode\":\"each\",\"transfers\":[");
+    for (int i = 0; i < 6; i++)
+        snprintf(body + strlen(body), sizeof body - strlen(body),
+                 "%s{\"from\":\"%s\",\"to\":\"%s\",\"amount\":4000,\"currency\":\"ZAR\"}",
+                 i == 0 ? "" : ",", wallets[i % 2], talk.stack->users[1].wallet);
+    snprintf(body + strlen(body), sizeof body - strlen(body), "]}");
+    assert_int_equal(talk_ask("POST", "/v1/transfers/bulk", token, talk_key(), body), 201);
+    assert_int_equal(talk_number("posted"), 4);
+    for (int i = 0; i < 2; i++) {
+        snprintf(body, sizeof body,
+                 "{\"from\":\"%s\",\"to\":\"%s\",\"amount\":4000,\"currency\":\"ZAR\"}", wallets[i],
+                 talk.stack->users[1].wallet);
+        talk_expect(talk_ask("POST", "/v1/transfers", token, talk_key(), body), 422,
+                    "limit_exceeded");
+        assert_non_null(
+            strstr(talk_member("resets_at"), i == 0 ? "T15:00:00.000000Z" : "T23:00:00.000000Z"));
+    }
+    /* a user's first wallet */
+    assert_int_equal(talk_ask("POST", "/v1/users", NULL, NULL,
+                              "{\"phone\":\"+27829990002\",\"password\":\"long enough\",\"name\":"
+                              "\"N\",\"time_zone\":\"Europe/London\"}"),
+                     201);
+    assert_int_equal(talk_ask("POST", "/v1/sessions", NULL, NULL,
+                              "{\"phone\":\"+27829990002\",\"password\":\"long enough\"}"),
+                     201);
+    snprintf(token, sizeof token, "%s", talk_member("token"));
+    assert_int_equal(talk_ask("GET", "/v1/wallets", token, NULL, NULL), 200);
+    assert_string_equal(talk_member("data.time_zone"), "Europe/London");
+}
+
 /* Counters that lie are found out. Whatever the tests before have set to null began anew. */
 static void test_verified(void **state)
 {
@@ -310,7 +389,7 @@ int main(void)
         cmocka_unit_test(test_a_new_day),   cmocka_unit_test(test_count_and_balance),
         cmocka_unit_test(test_windows),     cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_listed),      cmocka_unit_test(test_purchases),
-        cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_zones),       cmocka_unit_test(test_verified),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -90,6 +90,7 @@ static struct users_new new_user(uint8_t number, const char *phone, const char *
                               .name = SLICE("Thandi"),
                               .password_hash = "$argon2id$x",
                               .currency = CURRENCY_ZAR,
+                              .zone = 3,
                               .now = SOME_TIME,
                               .key = slice_of(key),
                               .request_hash = hash,
@@ -236,6 +237,7 @@ static void test_wallets(void **state)
     struct wallet fresh = {.owner = user,
                            .label = SLICE("Savings"),
                            .currency = CURRENCY_ZAR,
+                           .zone = 7,
                            .created_at = SOME_TIME};
     const uint8_t hash[32] = {7};
     const struct wallets_new request = {.wallet = &fresh, .request_hash = hash};
@@ -251,6 +253,8 @@ static void test_wallets(void **state)
     assert_int_equal(q->wallet_count, 20);
     assert_true(slice_equals(q->wallets[0].label, "Savings")); /* newest first */
     assert_true(slice_equals(q->wallets[19].label, "Main"));
+    assert_int_equal(q->wallets[0].zone, 7);
+    assert_int_equal(q->wallets[19].zone, 3);
     wait_for_wallets(&w, wallets_find(pool, &fresh.id, &user, q));
     assert_int_equal(q->wallet_count, 0); /* the one that found no room */
     fresh.id = (struct uuid){{0x60, 3}};

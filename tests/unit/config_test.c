@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/zone.h"
 
 #define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER_KEY "ff23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -199,6 +200,7 @@ static void test_defaults(void **state)
     assert_null(c.pid_file);
     assert_int_equal(c.currencies[0], CURRENCY_ZAR);
     assert_int_equal(c.currencies[1], 0);
+    assert_int_equal(c.zone, ZONE_USUAL);
     assert_int_equal(c.cursor_key[0], 0x01);
     assert_int_equal(c.cursor_key[31], 0xef);
     config_release(&c);
@@ -212,6 +214,7 @@ static void test_texts_that_mean_something(void **state)
     struct config c;
     (void)state;
     assert_refused("secret_key", "\"0123\"", "must be 64 hex digits");
+    assert_refused("time_zone", "\"Mars/Olympus\"", "must be one that server/base/zone.c knows");
     assert_refused("suppliers.list", "{ \"power\" }", "holds a text that isn't: name https://");
     assert_refused("outbound.allow", "{ \"10.0.0.0/33\" }", "holds 10.0.0.0/33, which is no");
     assert_refused("cursor_key", "\"0123\"", "must be 64 hex digits");
@@ -318,6 +321,7 @@ static void other_value(const struct setting *setting, char value[100])
         {"listen.operators", "\"127.0.0.1:9444\""},
         {"listen.proxies", "{ \"10.0.0.0/8\" }"},
         {"currencies", "{ \"USD\" }"},
+        {"time_zone", "\"Africa/Lagos\""},
         {"operator_token_sha256", "\"" OTHER_KEY "\""},
         {"cursor_key", "\"" OTHER_KEY "\""},
         {"secret_key", "\"" OTHER_KEY "\""},

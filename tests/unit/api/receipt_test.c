@@ -268,6 +268,7 @@ static void test_a_line_a_wallet_and_a_user(void **state)
                                   .label = SLICE("Main"),
                                   .currency = CURRENCY_ZAR,
                                   .status = ACCOUNT_FROZEN,
+                                  .zone = 2,
                                   .posted = 7,
                                   .held = 3,
                                   .version = 4,
@@ -295,7 +296,8 @@ static void test_a_line_a_wallet_and_a_user(void **state)
     json_write_init(&writer, &body);
     receipt_write_wallet(&writer, &wallet);
     expect_text(bytes_view(&body),
-                "{\"id\":\"%1\",\"label\":\"Main\",\"currency\":\"ZAR\",\"status\":\"frozen\","
+                "{\"id\":\"%1\",\"label\":\"Main\",\"currency\":\"ZAR\",\"time_zone\":\"UTC\","
+                "\"status\":\"frozen\","
                 "\"balance\":{\"posted\":7,\"held\":3,\"available\":4},\"version\":4,"
                 "\"created_at\":\"2026-12-01T08:00:00.000001Z\"}");
     bytes_clear(&body);

@@ -177,6 +177,23 @@ static void test_names(void **state)
                      at("2026-12-01T00:00:00Z"));
 }
 
+/* Clients' reference lists the same ones, in the same order. */
+static void test_openapi_lists_them(void **state)
+{
+    static char page[400000];
+    static char listed[8000];
+    FILE *file = fopen(MOOLAH_SOURCE_DIR "/openapi.yaml", "re");
+    (void)state;
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    for (int zone = 1; zone_name(zone) != NULL; zone++)
+        snprintf(listed + strlen(listed), sizeof listed - strlen(listed), "%s%s",
+                 zone == 1 ? "enum: [" : ", ", zone_name(zone));
+    snprintf(listed + strlen(listed), sizeof listed - strlen(listed), "]\n");
+    assert_non_null(strstr(page, listed));
+}
+
 /* TZ is what it was; a second call does nothing. */
 static int open_zones(void **state)
 {
@@ -198,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_like_libc),
         cmocka_unit_test(test_spans_are_a_line),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_openapi_lists_them),
     };
     return cmocka_run_group_tests(tests, open_zones, NULL);
 }

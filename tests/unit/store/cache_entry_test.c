@@ -93,6 +93,7 @@ static const struct wallet sample = {
     .label = SLICE("Main"),
     .currency = 710,
     .status = 2,
+    .zone = 300,
     .posted = -5,
     .held = INT64_C(9007199254740991),
     .version = 300,
@@ -111,6 +112,7 @@ static void test_a_balance_there_and_back(void **state)
     assert_true(slice_equals(read.label, "Main"));
     assert_int_equal(read.currency, 710);
     assert_int_equal(read.status, 2);
+    assert_int_equal(read.zone, 300);
     assert_int_equal(read.posted, -5);
     assert_int_equal(read.held, sample.held);
     assert_int_equal(read.version, 300);
