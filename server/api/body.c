@@ -31,6 +31,24 @@ static void fault(struct call *call, const char *name, const char *code, const c
     call_add_field(call, body_pointer(call, slice_of(name)), code, detail);
 }
 
+struct slice body_texts_json(struct call *call, const struct body_texts *texts)
+{
+    struct bytes out;
+    struct json_writer writer;
+    char name[64];
+    bytes_init(&out, &call->request->arena);
+    json_write_init(&writer, &out);
+    json_write_object(&writer);
+    for (size_t i = 0; i < texts->count; i++) {
+        assert(texts->names[i].length < sizeof name);
+        snprintf(name, sizeof name, "%.*s", (int)texts->names[i].length, texts->names[i].at);
+        json_write_key(&writer, name);
+        json_write_string(&writer, texts->values[i]);
+    }
+    json_write_object_end(&writer);
+    return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
+}
+
 static bool is_json(struct slice type)
 {
     static const char json[] = "application/json";

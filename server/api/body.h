@@ -66,6 +66,10 @@ bool body_read(struct call *call, const struct body_field *fields, void *out);
 void body_hash(const struct call *call, const struct body_field *fields, const void *out,
                uint8_t hash[32]);
 
+/* BODY_TEXTS as a JSON object again, in the request's arena; the names are checked and short. A
+ * NULL text: out of memory. */
+struct slice body_texts_json(struct call *call, const struct body_texts *texts);
+
 /* The JSON pointer "/name", behind call->within, in the request's arena. */
 struct slice body_pointer(struct call *call, struct slice name);
 

@@ -8,7 +8,6 @@
 #include "api/movement.h"
 #include "api/purchase_view.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "posting/posting.h"
 #include "scripting/product.h"
 #include "supply/till.h"
@@ -143,24 +142,6 @@ static bool check_fields(struct create_purchase *op, const struct product *produ
     return call->problem.field_count == 0;
 }
 
-static struct slice fields_json(struct create_purchase *op)
-{
-    struct bytes out;
-    struct json_writer writer;
-    char name[sizeof((struct product_field *)NULL)->name];
-    bytes_init(&out, &op->call.request->arena);
-    json_write_init(&writer, &out);
-    json_write_object(&writer);
-    for (size_t i = 0; i < op->fields.count; i++) {
-        snprintf(name, sizeof name, "%.*s", (int)op->fields.names[i].length,
-                 op->fields.names[i].at);
-        json_write_key(&writer, name);
-        json_write_string(&writer, op->fields.values[i]);
-    }
-    json_write_object_end(&writer);
-    return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
-}
-
 static struct slice rule_of(struct create_purchase *op, const struct product *product)
 {
     struct bytes out;
@@ -186,7 +167,7 @@ static bool fill_in(struct create_purchase *op, const struct product *product,
         .supplier_account = till_account(service->till, product->currency),
         .amount = op->amount,
         .currency = product->currency,
-        .fields = fields_json(op),
+        .fields = body_texts_json(&op->call, &op->fields),
         .created_at = now,
     };
     memcpy(op->fresh.bundle, bundle_hash(bundle), sizeof op->fresh.bundle);

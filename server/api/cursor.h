@@ -19,7 +19,8 @@ enum cursor_list {
     CURSOR_HOLDS = 4,
     CURSOR_WEBHOOKS = 7,
     CURSOR_DELIVERIES = 8,
-    CURSOR_SEARCH = 10 /* operators' */
+    CURSOR_SEARCH = 10, /* operators' */
+    CURSOR_PURCHASES = 11
 };
 
 struct cursor {

@@ -36,6 +36,7 @@ void show_product_list(void *owner, struct request *request);
 void show_product(void *owner, struct request *request);
 void create_purchase(void *owner, struct request *request);
 void show_purchase(void *owner, struct request *request);
+void show_purchase_list(void *owner, struct request *request);
 void show_transaction_for_operator(void *owner, struct request *request);
 void search_transactions(void *owner, struct request *request);
 void search_users(void *owner, struct request *request);
@@ -54,5 +55,6 @@ void operator_users_freeze(void *owner, struct request *request);
 void operator_users_unfreeze(void *owner, struct request *request);
 void operator_users_tier(void *owner, struct request *request);
 void create_reversal(void *owner, struct request *request);
+void resolve_purchase(void *owner, struct request *request);
 
 #endif

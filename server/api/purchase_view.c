@@ -77,6 +77,41 @@ static void write_facts(struct json_writer *writer, const struct purchases_purch
     write_id(writer, "transaction", "tx_", &purchase->transaction);
 }
 
+bool purchase_view_write(struct json_writer *writer, const struct call *call,
+                         const struct purchases_purchase *purchase)
+{
+    json_write_object(writer);
+    write_facts(writer, purchase);
+    bool good = write_goods(writer, call, purchase);
+    if (!good)
+        json_write_null(writer);
+    receipt_write_time(writer, "created_at", purchase->created_at);
+    json_write_object_end(writer);
+    return good;
+}
+
+static void write_text(struct json_writer *writer, const char *name, struct slice text)
+{
+    json_write_key(writer, name);
+    if (text.at == NULL)
+        json_write_null(writer);
+    else
+        json_write_string(writer, text);
+}
+
+void purchase_view_write_for_operator(struct json_writer *writer,
+                                      const struct purchases_purchase *purchase)
+{
+    json_write_object(writer);
+    write_facts(writer, purchase);
+    write_text(writer, "supplier", purchase->supplier);
+    write_text(writer, "supplier_reference", purchase->reference);
+    write_text(writer, "outcome",
+               purchase->decided == PURCHASE_DELIVERED ? SLICE("delivered") : SLICE("failed"));
+    receipt_write_time(writer, "created_at", purchase->created_at);
+    json_write_object_end(writer);
+}
+
 enum flow_verdict purchase_view_answer(struct call *call, const struct purchases_purchase *purchase,
                                        bool made)
 {
@@ -86,12 +121,8 @@ enum flow_verdict purchase_view_answer(struct call *call, const struct purchases
         return call_answer_stored(call, purchase->refusal_status, purchase->refusal);
     bytes_init(&body, &call->request->arena);
     json_write_init(&writer, &body);
-    json_write_object(&writer);
-    write_facts(&writer, purchase);
-    if (!write_goods(&writer, call, purchase))
+    if (!purchase_view_write(&writer, call, purchase))
         return call_refuse(call, PROBLEM_INTERNAL, NULL);
-    receipt_write_time(&writer, "created_at", purchase->created_at);
-    json_write_object_end(&writer);
     if (!made)
         return call_answer(call, 200, &body);
     return call_answer(call, purchase->status < PURCHASE_CAPTURED ? 202 : 201, &body);

@@ -30,6 +30,7 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/wallets/{id}/balance", show_balance},
     {METHOD_GET, "/v1/wallets/{id}/statement", show_statement},
     {METHOD_GET, "/v1/wallets/{id}/holds", show_hold_list},
+    {METHOD_GET, "/v1/wallets/{id}/purchases", show_purchase_list},
     {METHOD_GET, "/v1/wallets/{id}/limits", show_limits},
     {METHOD_POST, "/v1/wallets/{id}/close", close_wallet},
     {METHOD_POST, "/v1/transfers", create_transfer},
@@ -68,6 +69,7 @@ const struct route service_operator_routes[] = {
     {METHOD_POST, "/v1/users/{id}/unfreeze", operator_users_unfreeze},
     {METHOD_POST, "/v1/users/{id}/tier", operator_users_tier},
     {METHOD_POST, "/v1/transactions/{id}/reversal", create_reversal},
+    {METHOD_POST, "/v1/purchases/{id}/resolve", resolve_purchase},
     {METHOD_OTHER, NULL, NULL},
 };
 

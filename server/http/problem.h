@@ -108,6 +108,8 @@
       "Try again later, with the same key: its supplier isn't answering, and nothing was done.")   \
     X(PURCHASE_NOT_FOUND, purchase_not_found, 404, "No such purchase",                             \
       "Check the id: it doesn't exist, or isn't the caller's.")                                    \
+    X(PURCHASE_NOT_OPEN, purchase_not_open, 422, "Nothing is to be decided about this purchase",   \
+      "Read `detail`: it's finished or decided already, or may yet end by itself.")                \
     X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request",  \
       "Use a new key for a new request; with this key, repeat the first request exactly.")         \
     X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \

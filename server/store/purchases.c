@@ -1,5 +1,7 @@
 #include "store/purchases.h"
 
+#include <assert.h>
+
 #include "base/arena.h"
 #include "store/pg_params.h"
 #include "store/pg_rows.h"
@@ -7,7 +9,7 @@
 #define COLUMNS                                                                            \
     "id, caller, request_id, wallet, product, rule, bundle, supplier, supplier_account, "  \
     "amount, currency, fields, status, claim, attempts, hold, transaction_id, reference, " \
-    "goods, refusal_status, refusal, created_at"
+    "goods, refusal_status, refusal, created_at, decided"
 
 /* Sold once: who comes second skips the locked row and takes the next one. */
 static const struct pg_statement create = {
@@ -40,6 +42,15 @@ static const struct pg_statement find_key = {
     "purchases_find_key",
     "select " COLUMNS " from purchases where caller = $1::uuid and key = $2::text"};
 
+static const struct pg_statement find_any = {
+    "purchases_find_any", "select " COLUMNS " from purchases where id = $1::uuid"};
+
+static const struct pg_statement list = {
+    "purchases_list", "select l.* from wallets w left join lateral (select " COLUMNS
+                      " from purchases where wallet = w.id and status < 9 "
+                      "and ($3::uuid is null or id < $3::uuid) order by id desc "
+                      "limit $4::integer) l on true where w.id = $1::uuid and w.owner = $2::uuid"};
+
 static const struct pg_statement claim = {
     "purchases_claim",
     "update purchases set claim = claim + 1, next_at = $2::timestamptz where id in (select id "
@@ -61,11 +72,18 @@ static const struct pg_statement move = {
     "purchase = case when m.status = 7 then m.id end from moved m "
     "where v.purchase = m.id and m.status >= 7 returning v.id) select * from moved"};
 
+static const struct pg_statement decide = {
+    "purchases_decide",
+    "update purchases set status = $2::smallint, claim = claim + 1, decided = $2::smallint, "
+    "decided_reason = $3::text, decided_at = $6::timestamptz, goods = $4::bytea, "
+    "reference = coalesce($5::text, reference), next_at = $8::timestamptz where id = $1::uuid "
+    "and status = 4 and created_at < $7::timestamptz returning " COLUMNS};
+
 static const struct pg_statement pin = {"purchases_pin",
                                         "select pin from voucher_stock where purchase = $1::uuid"};
 
-const struct pg_statement *const purchases_statements[] = {&create, &find, &find_key, &claim,
-                                                           &move,   &pin,  NULL};
+const struct pg_statement *const purchases_statements[] = {
+    &create, &find, &find_any, &find_key, &list, &claim, &move, &decide, &pin, NULL};
 
 static struct uuid take_id(const struct pg_rows *rows, int row, int column)
 {
@@ -95,6 +113,8 @@ static bool take_purchase(const struct pg_rows *rows, int row, struct arena *are
     memcpy(p->bundle, pg_rows_text(rows, row, 6).at, sizeof p->bundle);
     if (!pg_rows_is_null(rows, row, 19))
         p->refusal_status = (int)pg_rows_int(rows, row, 19);
+    if (!pg_rows_is_null(rows, row, 22))
+        p->decided = (enum purchases_status)pg_rows_int(rows, row, 22);
     return pg_rows_take_text(rows, row, 5, arena, &p->rule) &&
            pg_rows_take_text(rows, row, 7, arena, &p->supplier) &&
            pg_rows_take_text(rows, row, 11, arena, &p->fields) &&
@@ -103,21 +123,29 @@ static bool take_purchase(const struct pg_rows *rows, int row, struct arena *are
            pg_rows_take_text(rows, row, 20, arena, &p->refusal);
 }
 
+static void take(struct purchases_question *q, const struct pg_rows *rows)
+{
+    size_t count = (size_t)pg_rows_count(rows);
+    q->found = count > 0;
+    if (count == 1 && pg_rows_is_null(rows, 0, 0))
+        count = 0; /* the wallet is the owner's, and has none */
+    q->purchases = arena_array(q->arena, count, sizeof q->purchases[0]);
+    q->count = q->purchases == NULL ? 0 : count;
+    if (q->purchases == NULL)
+        q->outcome = PG_UNAVAILABLE;
+    for (size_t i = 0; i < q->count; i++)
+        if (!take_purchase(rows, (int)i, q->arena, &q->purchases[i]))
+            q->outcome = PG_UNAVAILABLE;
+}
+
 static void on_purchases(void *owner, enum pg_outcome outcome, const struct pg_rows *rows)
 {
     struct purchases_question *q = owner;
     q->outcome = outcome;
+    q->found = false;
     q->count = 0;
-    if (outcome == PG_OK) {
-        size_t count = (size_t)pg_rows_count(rows);
-        q->purchases = arena_array(q->arena, count, sizeof q->purchases[0]);
-        q->count = q->purchases == NULL ? 0 : count;
-        if (q->purchases == NULL)
-            q->outcome = PG_UNAVAILABLE;
-    }
-    for (size_t i = 0; i < q->count; i++)
-        if (!take_purchase(rows, (int)i, q->arena, &q->purchases[i]))
-            q->outcome = PG_UNAVAILABLE;
+    if (outcome == PG_OK)
+        take(q, rows);
     q->done(q);
 }
 
@@ -181,6 +209,27 @@ bool purchases_find(struct pg_pool *pool, const struct uuid *id, const struct uu
     return pg_pool_read(pool, &find, &params, on_purchases, q);
 }
 
+bool purchases_find_any(struct pg_pool *pool, const struct uuid *id, struct purchases_question *q)
+{
+    struct pg_params params;
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, id);
+    return pg_pool_ask(pool, &find_any, &params, on_purchases, q);
+}
+
+bool purchases_list(struct pg_pool *pool, const struct purchases_page *page,
+                    struct purchases_question *q)
+{
+    struct pg_params params;
+    assert(page->limit >= 1 && page->limit <= 100);
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, &page->wallet);
+    pg_params_uuid(&params, &page->owner);
+    pg_params_uuid(&params, page->before);
+    pg_params_integer(&params, page->limit + 1);
+    return pg_pool_ask(pool, &list, &params, on_purchases, q);
+}
+
 bool purchases_find_key(struct pg_pool *pool, const struct uuid *caller, struct slice key,
                         struct purchases_question *q)
 {
@@ -223,6 +272,25 @@ bool purchases_move(struct pg_pool *pool, const struct purchases_step *step,
     pg_params_text(&params, step->refusal);
     pg_params_time(&params, step->next_at);
     return pg_pool_ask(pool, &move, &params, on_purchases, q);
+}
+
+bool purchases_decide(struct pg_pool *pool, const struct purchases_decision *decision,
+                      struct purchases_question *q)
+{
+    struct pg_params params;
+    bool delivered = decision->to == PURCHASE_DELIVERED;
+    assert(delivered ? decision->goods.at != NULL
+                     : decision->to == PURCHASE_VOIDING && decision->goods.at == NULL);
+    pg_params_init(&params, q->arena);
+    pg_params_uuid(&params, &decision->id);
+    pg_params_smallint(&params, (int16_t)decision->to);
+    pg_params_text(&params, decision->reason);
+    pg_params_text(&params, decision->goods);
+    pg_params_text(&params, decision->reference);
+    pg_params_time(&params, decision->now);
+    pg_params_time(&params, decision->made_before);
+    pg_params_time(&params, decision->next_at);
+    return pg_pool_ask(pool, &decide, &params, on_purchases, q);
 }
 
 bool purchases_pin(struct pg_pool *pool, const struct uuid *id, struct purchases_question *q)

@@ -43,6 +43,7 @@ struct purchases_purchase {
     int refusal_status;
     struct slice refusal;
     int64_t created_at;
+    enum purchases_status decided; /* by operators: delivered or voiding; 0: they weren't asked */
 };
 
 struct purchases_question {
@@ -52,6 +53,7 @@ struct purchases_question {
     struct purchases_purchase *purchases;
     size_t count;
     struct slice pin; /* of purchases_pin: sealed; {NULL,0}: none */
+    bool found;       /* purchases_list: the wallet is the owner's */
 };
 
 /* A new one, its voucher reserved when it's from stock, its key remembered: all in one statement.
@@ -77,6 +79,20 @@ bool purchases_find(struct pg_pool *pool, const struct uuid *id, const struct uu
 bool purchases_find_key(struct pg_pool *pool, const struct uuid *caller, struct slice key,
                         struct purchases_question *q);
 
+/* Whoever's it is. */
+bool purchases_find_any(struct pg_pool *pool, const struct uuid *id, struct purchases_question *q);
+
+/* A wallet's, newest first, without those that were refused; those before `before` (NULL: from the
+ * newest); one more than `limit` is read, to know whether there are more. */
+struct purchases_page {
+    struct uuid wallet;
+    struct uuid owner;
+    const struct uuid *before;
+    int limit;
+};
+bool purchases_list(struct pg_pool *pool, const struct purchases_page *page,
+                    struct purchases_question *q);
+
 /* Up to `limit` that are due at `now`, for a new driver, who has them until `next_at`. */
 bool purchases_claim(struct pg_pool *pool, int64_t now, int64_t next_at, int limit,
                      struct purchases_question *q);
@@ -95,6 +111,20 @@ struct purchases_step {
 };
 bool purchases_move(struct pg_pool *pool, const struct purchases_step *step,
                     struct purchases_question *q);
+
+/* What operators say of one that is unknown and was made before `made_before`. It goes to `to`, and
+ * to a new driver: whatever its last one still hears is void, as it would be the other way round.
+ * Nothing found: it isn't there, isn't unknown, or is too young. */
+struct purchases_decision {
+    struct uuid id;
+    enum purchases_status to; /* delivered, with goods; or voiding */
+    struct slice reason;
+    struct slice goods;     /* sealed */
+    struct slice reference; /* the supplier's; {NULL,0}: as it was */
+    int64_t now, made_before, next_at;
+};
+bool purchases_decide(struct pg_pool *pool, const struct purchases_decision *decision,
+                      struct purchases_question *q);
 
 /* The voucher that is reserved for it. */
 bool purchases_pin(struct pg_pool *pool, const struct uuid *id, struct purchases_question *q);

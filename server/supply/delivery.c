@@ -7,9 +7,6 @@
 #include "base/json.h"
 #include "supply/pin.h"
 
-#define GOODS_MAX 8
-#define GOODS_TEXT_MAX 200
-
 static void write_text(struct json_writer *writer, const char *name, struct slice text)
 {
     json_write_key(writer, name);
@@ -76,7 +73,7 @@ static bool are_all_known(const struct json *answer)
     return true;
 }
 
-static bool is_name(struct slice text)
+bool delivery_is_name(struct slice text)
 {
     for (size_t i = 0; i < text.length; i++)
         if (text.at[i] != '_' && (text.at[i] < 'a' || text.at[i] > 'z'))
@@ -92,15 +89,15 @@ static bool take_goods(struct supplier_question *question, const struct json *go
     struct slice key;
     const struct json *value;
     if (goods == NULL || json_kind(goods) != JSON_OBJECT || json_count(goods) < 1 ||
-        json_count(goods) > GOODS_MAX)
+        json_count(goods) > DELIVERY_GOODS_MAX)
         return false;
     bytes_init(&out, question->arena);
     json_write_init(&writer, &out);
     json_write_object(&writer);
     for (size_t at = 0; json_next(goods, &at, &key, &value);) {
         char name[33];
-        if (!is_name(key) || json_kind(value) != JSON_STRING ||
-            json_string(value).length > GOODS_TEXT_MAX || json_string(value).length == 0)
+        if (!delivery_is_name(key) || json_kind(value) != JSON_STRING ||
+            json_string(value).length > DELIVERY_GOODS_TEXT_MAX || json_string(value).length == 0)
             return false;
         snprintf(name, sizeof name, "%.*s", (int)key.length, key.at);
         write_text(&writer, name, json_string(value));

@@ -6,6 +6,11 @@
 #include "supply/supplier.h"
 
 #define DELIVERY_ANSWER_MAX 8192
+#define DELIVERY_GOODS_MAX 8 /* texts */
+#define DELIVERY_GOODS_TEXT_MAX 200
+
+/* May a text among goods be called that? */
+bool delivery_is_name(struct slice name);
 
 /* The body of a question for goods. */
 void delivery_write(const struct purchases_purchase *purchase, struct bytes *out);

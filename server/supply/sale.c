@@ -16,7 +16,9 @@
 #define ORDER_DEADLINE_US (INT64_C(10) * CLOCK_SECOND)
 #define HOLD_US (INT64_C(3650) * 86400 * CLOCK_SECOND) /* beyond any question */
 #define GIVE_UP_US (INT64_C(300) * CLOCK_SECOND)       /* no delivery begins later */
-#define ARRIVED_US (INT64_C(60) * CLOCK_SECOND)        /* after that none is still on its way */
+#define GONE_US TILL_OPEN_US                           /* after that none is still on its way */
+_Static_assert(GONE_US >= GIVE_UP_US + INT64_C(60) * CLOCK_SECOND,
+               "a question has arrived by then");
 #define STUCK_US (INT64_C(86400) * CLOCK_SECOND)
 #define PAUSE_LEAST_US CLOCK_SECOND
 #define PAUSE_MOST_US (INT64_C(300) * CLOCK_SECOND)
@@ -215,7 +217,7 @@ static void not_found(struct sale *sale)
     sale->again = true;
     if (age_of(sale) < GIVE_UP_US)
         begin_delivery(sale);
-    else if (age_of(sale) > GIVE_UP_US + ARRIVED_US)
+    else if (age_of(sale) > GONE_US)
         till_move(sale, step_to(PURCHASE_VOIDING));
     else
         rest_here(sale);

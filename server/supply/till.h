@@ -65,6 +65,10 @@ struct till_ticket {
 bool till_drive(struct till *till, const struct purchases_purchase *purchase,
                 struct till_ticket *ticket);
 
+/* While it's younger its supplier may still be asked for it, or the question be on its way: nobody
+ * decides what became of it. */
+#define TILL_OPEN_US (INT64_C(360) * 1000000)
+
 /* The account that a supplier's money goes to, for a new purchase. */
 struct uuid till_account(const struct till *till, currency which);
 

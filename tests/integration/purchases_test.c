@@ -2,6 +2,7 @@
  * silent, late or lying; and with the server killed at any moment.
  *
  * Covers: server/api/create_purchase.c server/api/show_purchase.c server/api/purchase_view.c
+ *     server/api/resolve_purchase.c
  *     server/supply/till.c server/supply/sale.c server/supply/supplier_stock.c
  *     server/supply/supplier_http.c server/store/purchases.c server/cli/stock.c */
 #include <setjmp.h>
@@ -52,7 +53,8 @@ static void settle(void)
     talk_sql("update purchases set next_at = now() where next_at is not null");
     while (!is_so("not exists (select from purchases where next_at is not null)")) {
         assert_true(clock_monotonic() < end);
-        talk_sql("update purchases set next_at = now() where next_at < now() + interval '30 s'");
+        talk_sql("update purchases set next_at = now() where next_at < now() + interval '30 s' "
+                 "or next_at > now() + interval '70 s'");
         client_turn(&talk.client, 1, 300);
     }
 }
@@ -213,6 +215,43 @@ static void test_refusals(void **state)
     assert_so("count(*) = 1 from voucher_stock where status = 1");
     assert_int_equal(buy(airtime, 0, talk_key()), 201);
     assert_string_equal(talk_member("goods.pin"), "7777");
+}
+
+/* A wallet's purchases in pages, each as it is by itself; what was refused isn't among them. */
+static void test_listed(void **state)
+{
+    char path[200];
+    char ids[2][40];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        if (i == 0)
+            snprintf(path, sizeof path, "/v1/wallets/%s/purchases?limit=1",
+                     talk.stack->users[1].wallet);
+        else
+            snprintf(path, sizeof path, "/v1/wallets/%s/purchases?limit=1&after=%.48s",
+                     talk.stack->users[1].wallet, talk_member("next"));
+        assert_int_equal(talk_ask("GET", path, talk.tokens[1], NULL, NULL), 200);
+        snprintf(ids[i], sizeof ids[i], "%s", talk_member("data.id"));
+    }
+    assert_string_equal(talk_member("next"), "(null)");
+    assert_true(strcmp(ids[0], ids[1]) > 0);
+    snprintf(path, sizeof path, "/v1/wallets/%s/purchases", talk.stack->users[1].wallet);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[1], NULL, NULL), 200);
+    char all[4000];
+    snprintf(all, sizeof all, "%s", talk.call.answer);
+    for (int i = 0; i < 2; i++) {
+        char one[60];
+        snprintf(one, sizeof one, "/v1/purchases/%.40s", ids[i]);
+        assert_int_equal(talk_ask("GET", one, talk.tokens[1], NULL, NULL), 200);
+        assert_non_null(strstr(all, talk.call.answer));
+    }
+    talk_expect(talk_ask("GET", path, talk.tokens[0], NULL, NULL), 404, "wallet_not_found");
+    talk_expect(talk_ask("GET", "/v1/wallets/x/purchases", talk.tokens[0], NULL, NULL), 404,
+                "wallet_not_found");
+    talk_expect(talk_ask("GET", path, NULL, NULL, NULL), 401, "unauthenticated");
+    talk_expect(talk_ask("GET", path, talk.stack->partner_key, NULL, NULL), 403, "forbidden");
+    snprintf(path, sizeof path, "/v1/wallets/%s/purchases?after=x", talk.stack->users[1].wallet);
+    talk_expect(talk_ask("GET", path, talk.tokens[1], NULL, NULL), 400, "invalid_request");
 }
 
 static int buy_as(const char *key, const char *body, const char *type)
@@ -463,6 +502,181 @@ static void test_killed_at_any_moment(void **state)
     assert_so("sum(held) = 0 from accounts");
 }
 
+/* Bought while the supplier delivers without a word that can be believed; then time passes, and
+ * nobody asks again for now. */
+static void buy_unknown(int user, char id[40])
+{
+    char key[40];
+    receiver_mode(&supplier, "200");
+    snprintf(key, sizeof key, "%s", talk_key());
+    int64_t end = clock_monotonic() + PATIENCE_US;
+    while (buy(power, user, key) == 422) { /* its breaker is shut */
+        assert_true(clock_monotonic() < end);
+        client_turn(&talk.client, 1, 200);
+    }
+    receiver_mode(&supplier, "duplicate");
+    assert_int_equal(buy(power, user, talk_key()), 202);
+    snprintf(id, 40, "%s", talk_member("id"));
+    talk_sql("update purchases set created_at = created_at - interval '7 min', "
+             "next_at = now() + interval '1 h' where next_at is not null");
+}
+
+static int decide_in(const char *id, const char *token, const char *body, const char *type)
+{
+    static char path[100];
+    snprintf(path, sizeof path, "/v1/purchases/%s/resolve", id);
+    client_call_clear(&talk.call);
+    talk.call = (struct client_call){
+        .method = "POST", .path = path, .token = token, .body = body, .type = type};
+    assert_true(client_call(talk.operators, &talk.call));
+    talk_note(&talk.call, false);
+    return talk.call.status;
+}
+
+static int decide(const char *id, const char *token, const char *body)
+{
+    return decide_in(id, token, body, NULL);
+}
+
+static int decide_as(const char *id, const char *body)
+{
+    return decide(id, talk.stack->operator_token, body);
+}
+
+static const char failed[] = "{\"outcome\":\"failed\",\"reason\":\"they say so by phone\"}";
+static const char delivered[] = "{\"outcome\":\"delivered\",\"reason\":\"their list has it\","
+                                "\"goods\":{\"token\":\"9-9-9\"},\"supplier_reference\":\"r-1\"}";
+
+static void test_operators_decide(void **state)
+{
+    char id[40];
+    char path[100];
+    (void)state;
+    buy_unknown(2, id);
+    int64_t before = talk_balance(2);
+    assert_int_equal(decide_as(id, delivered), 200);
+    assert_string_equal(talk_member("status"), "delivered");
+    assert_string_equal(talk_member("outcome"), "delivered");
+    assert_string_equal(talk_member("supplier_reference"), "r-1");
+    assert_null(strstr(talk.call.answer, "9-9-9"));
+    assert_int_equal(decide_as(id, delivered), 200); /* again: the same */
+    talk_expect(decide_as(id, failed), 422, "purchase_not_open");
+    snprintf(path, sizeof path, "/v1/purchases/%s", id);
+    assert_int_equal(talk_ask("GET", path, talk.tokens[2], NULL, NULL), 200);
+    assert_string_equal(talk_member("status"), "delivered");
+    assert_string_equal(talk_member("goods.token"), "9-9-9");
+    /* its driver died before it wrote down the capture: the next one does, and charges nobody again
+     */
+    talk_sql("update purchases set status = 5, transaction_id = null, next_at = now() + interval "
+             "'1 h' where decided = 5");
+    assert_int_equal(decide_as(id, delivered), 202);
+    assert_string_equal(talk_member("status"), "in_progress");
+    settle();
+    assert_int_equal(decide_as(id, delivered), 200);
+    assert_string_equal(talk_member("status"), "delivered");
+    assert_int_equal(talk_balance(2), before - 1000);
+    assert_true(talk_logged("\"purchase_decided_delivered\""));
+    assert_so("count(*) = 1 from purchases where decided_reason = 'their list has it'");
+
+    buy_unknown(2, id);
+    before = talk_balance(2);
+    assert_int_equal(decide_as(id, failed), 200);
+    assert_string_equal(talk_member("status"), "voided");
+    assert_string_equal(talk_member("outcome"), "failed");
+    talk_expect(decide_as(id, delivered), 422, "purchase_not_open");
+    assert_int_equal(talk_balance(2), before);
+    assert_so("sum(held) = 0 from accounts");
+}
+
+static void expect_fault(const char *id, const char *body, const char *pointer)
+{
+    talk_expect(decide_as(id, body), 400, "invalid_request");
+    assert_string_equal(talk_member("errors.pointer"), pointer);
+}
+
+static void test_what_operators_may_not(void **state)
+{
+    static const char nobody[] = "pur_00000000000000000000000000";
+    static char large[70000];
+    char id[40];
+    (void)state;
+    expect_fault(nobody, "{\"outcome\":\"maybe\",\"reason\":\"x\"}", "/outcome");
+    expect_fault(nobody, "{\"outcome\":\"delivered\",\"reason\":\"x\"}", "/goods");
+    expect_fault(nobody, "{\"outcome\":\"delivered\",\"reason\":\"x\",\"goods\":{\"A\":\"1\"}}",
+                 "/goods/A");
+    expect_fault(nobody, "{\"outcome\":\"failed\",\"reason\":\"x\",\"goods\":{\"a\":\"1\"}}",
+                 "/goods");
+    expect_fault(nobody, "{\"outcome\":\"failed\"}", "/reason");
+    expect_fault(nobody,
+                 "{\"outcome\":\"failed\",\"reason\":\"x\",\"supplier_reference\":\"\u00fc\"}",
+                 "/supplier_reference");
+    memset(large, ' ', sizeof large - 1);
+    talk_expect(decide_as(nobody, large), 413, "body_too_large");
+    talk_expect(decide_as(nobody, "{"), 400, "malformed_json");
+    talk_expect(decide_in(nobody, talk.stack->operator_token, failed, "text/plain"), 415,
+                "unsupported_media_type");
+    talk_expect(decide_as(nobody, failed), 404, "purchase_not_found");
+    talk_expect(decide_as("x", failed), 404, "purchase_not_found");
+    talk_expect(decide(nobody, talk.tokens[2], failed), 401, "unauthenticated");
+    talk_expect(decide(nobody, NULL, failed), 401, "unauthenticated");
+    buy_unknown(2, id);
+    talk_sql("update purchases set created_at = now() where status = 4");
+    talk_expect(decide_as(id, failed), 422, "purchase_not_open"); /* too young */
+    talk_sql("update purchases set created_at = now() - interval '7 min' where status = 4");
+    receiver_mode(&supplier, "200");
+    settle();
+    talk_expect(decide_as(id, failed), 422, "purchase_not_open"); /* its supplier was first */
+    assert_string_equal(talk_member("detail"), "It has ended by itself");
+}
+
+enum { RACES = 6 };
+
+/* Operators against each other, and against the answer of a supplier that is just being asked: one
+ * of them has the word, and what became of the money is what that one said. */
+static void test_decisions_are_raced(void **state)
+{
+    static struct client_call calls[RACES + 1];
+    static char paths[RACES][100];
+    char condition[100];
+    char id[40];
+    int won = 0;
+    (void)state;
+    for (int i = 0; i < RACES; i++) {
+        buy_unknown(3, id);
+        snprintf(paths[i], sizeof paths[i], "/v1/purchases/%s/resolve", id);
+    }
+    receiver_mode(&supplier, "slow 0.3");
+    talk_sql("update purchases set next_at = now() where status = 4");
+    for (int i = 0; i <= RACES; i++) { /* the last one twice, with two minds */
+        calls[i] = (struct client_call){.method = "POST",
+                                        .path = paths[i < RACES ? i : RACES - 1],
+                                        .token = talk.stack->operator_token,
+                                        .body = i < RACES ? failed : delivered};
+        assert_true(client_begin(talk.operators, &calls[i]));
+        if (i < RACES - 1)
+            client_turn(&talk.operators, 1, 200);
+    }
+    for (int i = 0; i <= RACES; i++) {
+        while (!calls[i].done)
+            client_turn(&talk.operators, 1, 1000);
+        assert_true(calls[i].status == 200 || calls[i].status == 202 || calls[i].status == 422);
+        won += calls[i].status != 422;
+    }
+    assert_false(calls[RACES - 1].status != 422 && calls[RACES].status != 422);
+    for (int i = 0; i <= RACES; i++)
+        client_call_clear(&calls[i]);
+    receiver_mode(&supplier, "200");
+    settle();
+    snprintf(condition, sizeof condition, "count(*) = %d from purchases where decided is not null",
+             won + 2); /* two before */
+    assert_so(condition);
+    assert_so("not exists (select from purchases where created_at < now() - interval '6 min' "
+              "and (status = 8) <> (decided is not distinct from 6))");
+    assert_so("count(*) = (select count(*) from purchases where status = 7) from transactions "
+              "where kind = 10");
+    assert_so("sum(held) = 0 from accounts");
+}
+
 static void test_the_ledger_verifies(void **state)
 {
     (void)state;
@@ -476,10 +690,14 @@ int main(void)
         cmocka_unit_test(test_stock_is_loaded_once),
         cmocka_unit_test(test_vouchers),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_listed),
         cmocka_unit_test(test_what_any_call_refuses),
         cmocka_unit_test(test_a_supplier_in_every_mood),
         cmocka_unit_test(test_a_breaker),
         cmocka_unit_test(test_killed_at_any_moment),
+        cmocka_unit_test(test_operators_decide),
+        cmocka_unit_test(test_what_operators_may_not),
+        cmocka_unit_test(test_decisions_are_raced),
         cmocka_unit_test(test_the_ledger_verifies),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -98,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
             words = file.read().split()
         mode = random.choice(["200", "fail", "lost", "dropped", "duplicate", "decline", "pending"]) \
             if words[0] == "random" else words[0]
+        if mode == "slow":
+            time.sleep(float(words[1]))
         if len(parts) > 3:  # what became of it?
             record = deliveries.get(parts[3])
             if mode == "fail":
@@ -113,8 +115,6 @@ class Handler(BaseHTTPRequestHandler):
             return
         asked = json.loads(body)
         assert self.headers["idempotency-key"] == asked["reference"]
-        if mode == "slow":
-            time.sleep(float(words[1]))
         if mode == "fail":
             self.answer(500)
         elif mode == "dropped":
