@@ -142,6 +142,8 @@ static enum flow_verdict report_limits(struct flow *flow)
         return call_refuse_outcome(&op->call, op->question.outcome);
     if (!op->question.found)
         return call_refuse(&op->call, PROBLEM_WALLET_NOT_FOUND, NULL);
+    if (op->question.unreadable)
+        return call_refuse(&op->call, PROBLEM_INTERNAL, NULL);
     if (bundle == NULL)
         return call_refuse(&op->call, PROBLEM_OVERLOADED, NULL);
     bytes_init(&body, &op->call.request->arena);

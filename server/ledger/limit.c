@@ -124,10 +124,25 @@ bool limit_unpack(struct slice packed, struct limit_counters *counters)
     return rest.length == 0 && at[HEAD - 1] <= LIMIT_ALL;
 }
 
-int64_t limit_packed_day(struct slice packed)
+bool limit_unpack_at(struct slice packed, int64_t moment, struct limit_counters *counters)
 {
-    return packed.at == NULL || packed.length < HEAD ? 0
-                                                     : get_begin((const uint8_t *)packed.at + 1);
+    if (!limit_unpack(packed, counters))
+        return false;
+    for (int p = 0; p < ZONE_PERIODS; p++)
+        if (counters->begins[p] > moment + LIMIT_AHEAD_US)
+            return false;
+    return true;
+}
+
+/* All of it is read only where it matters: one wallet's nonsense must not move its neighbours' day.
+ */
+int64_t limit_packed_day(struct slice packed, int64_t moment)
+{
+    struct limit_counters counters;
+    if (packed.at == NULL || packed.length < HEAD)
+        return 0;
+    int64_t day = get_begin((const uint8_t *)packed.at + 1);
+    return day <= moment || limit_unpack_at(packed, moment, &counters) ? day : 0;
 }
 
 struct limit_calendar limit_calendar_at(int zone, int64_t moment)

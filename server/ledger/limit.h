@@ -108,9 +108,14 @@ struct limit_breach {
 bool limit_unpack(struct slice packed, struct limit_counters *counters);
 size_t limit_pack(const struct limit_counters *counters, uint8_t packed[LIMIT_PACKED_MAX]);
 
+/* The same at a moment: they are about no time that is further ahead than servers' clocks can
+ * differ. False: nothing may be sent by them. */
+#define LIMIT_AHEAD_US (INT64_C(86400) * 1000000)
+bool limit_unpack_at(struct slice packed, int64_t moment, struct limit_counters *counters);
+
 /* When the day that they count began: nothing is counted before it any more, whatever a server's
- * clock says. 0: no counters. */
-int64_t limit_packed_day(struct slice packed);
+ * clock says. 0: no counters, or none that may be. */
+int64_t limit_packed_day(struct slice packed, int64_t moment);
 
 struct limit_calendar limit_calendar_at(int zone, int64_t moment);
 

@@ -355,10 +355,11 @@ static bool collect_writing(struct batch *batch, const struct batch_terms *terms
 
 /* No server's clock takes a wallet back to a day that is over: what it sends is booked in the day
  * that its counters are about. */
-static int64_t settle_moment(const struct batch *batch, int64_t now)
+static int64_t settle_moment(const struct batch *batch, int64_t clock)
 {
+    int64_t now = clock;
     for (size_t i = 0; i < batch->book.count; i++) {
-        int64_t day = limit_packed_day(batch->book.accounts[i].packed);
+        int64_t day = limit_packed_day(batch->book.accounts[i].packed, clock);
         now = day > now ? day : now;
     }
     return now;

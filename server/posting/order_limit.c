@@ -1,6 +1,7 @@
 /* Limits of an order: what speaks against it, and what it counts. */
 #include <assert.h>
 
+#include "base/log.h"
 #include "posting/order.h"
 #include "posting/order_kind.h"
 #include "scripting/bundle.h"
@@ -16,15 +17,31 @@ static const struct limit_calendar *calendar_of(struct order_ink *ink, int zone,
     return &ink->calendar;
 }
 
-/* Its counters, unpacked. False: out of memory. */
+static void tell_unreadable(const struct account *account)
+{
+    char id[UUID_TEXT_MAX];
+    uuid_format(&account->id, "wal_", id);
+    log_message(LOG_ERROR, "counters_unreadable",
+                "%s: what it has sent can't be read, so nothing is: moolah ledger verify, then "
+                "docs/limits.md",
+                id);
+}
+
+/* Its counters, unpacked. False: out of memory. What can't be read is nobody's to count with, this
+ * order's or the next one's. */
 static bool open_counters(struct decision *d, struct account *account, struct arena *arena)
 {
     if (account->counters != NULL)
         return true;
-    account->counters = arena_alloc(arena, sizeof *account->counters);
-    if (account->counters == NULL)
+    struct limit_counters *counters = arena_alloc(arena, sizeof *counters);
+    if (counters == NULL)
         return false;
-    d->unsound = d->unsound || !limit_unpack(account->packed, account->counters);
+    if (limit_unpack_at(account->packed, d->terms->now, counters)) {
+        account->counters = counters;
+        return true;
+    }
+    d->unsound = true;
+    tell_unreadable(account);
     return true;
 }
 

@@ -40,8 +40,7 @@ static bool take(struct limits_question *q, const struct pg_rows *rows)
                                   .posted = pg_rows_int(rows, 0, 4)};
     if (!pg_rows_is_null(rows, 0, 5))
         packed = pg_rows_text(rows, 0, 5);
-    if (!limit_unpack(packed, &q->counters))
-        return false;
+    q->unreadable = !limit_unpack(packed, &q->counters);
     q->window.moves = arena_array(q->arena, count, sizeof q->window.moves[0]);
     q->window.room = count;
     if (q->window.moves == NULL)

@@ -18,6 +18,7 @@ struct limits_question {
     bool found;
     struct account account; /* tier, currency, zone, posted */
     struct limit_counters counters;
+    bool unreadable;            /* the counters in the row are none */
     struct limit_window window; /* what it sent in the last day */
 };
 

@@ -204,8 +204,8 @@ static const char unchanged[] =
 /* What is left of each movement that counts (ledger/limit.h), from each counter's begin on. */
 static const char limits[] =
     "with stored as materialized (select a.id, c.class, c.period, c.begins, c.sum, c.count "
-    "from accounts a cross join lateral limit_counters(a.counters) c where a.counters is not "
-    "null), "
+    "from accounts a cross join lateral limit_counters(case when limit_readable(a.counters) then "
+    "a.counters end) c where a.counters is not null), "
     "back as (select original, sum(amount) as amount from links where kind in (8, 9) group by 1), "
     "moved as (select t.from_account as id, t.kind - 2 as class, uuid_milliseconds(t.id) as at, "
     "case when f.kind in (6, 7) then 0 when f.kind is not null then f.amount else t.amount end "
@@ -216,7 +216,11 @@ static const char limits[] =
     "counted as (select s.id, s.class, s.period, sum(m.sum) as sum, sum(m.count) as count "
     "from stored s join moved m on m.id = s.id and m.class = s.class and m.at >= s.begins "
     "group by 1, 2, 3), "
-    "bad as (select 'counters of account ' || s.id as x from stored s left join counted c "
+    "ahead as (select (extract(epoch from now()) * 1000)::bigint + 86400000 as at), "
+    "bad as (select 'unreadable counters of account ' || id as x from accounts "
+    "where not limit_readable(counters) union all select distinct 'counters of account ' || id || "
+    "' of a day to come' from stored, ahead where begins > ahead.at "
+    "union all select 'counters of account ' || s.id as x from stored s left join counted c "
     "on c.id = s.id and c.class = s.class and c.period = s.period "
     "where s.sum <> coalesce(c.sum, 0) or s.count <> coalesce(c.count, 0)) "
     "select (select count(*) from stored), count(*), min(x) from bad";

@@ -382,6 +382,42 @@ static void test_verified(void **state)
     assert_int_not_equal(stack_shell(talk.stack, command), 0);
 }
 
+/* Bytes that nobody can read: their wallet sends nothing, all else goes on; it is named, and mended
+ * by hand. */
+static void test_unreadable(void **state)
+{
+    static const char *const broken[] = {"'?'", "'\\x01'", "set_byte(counters, 0, 2)",
+                                         "counters || '\\x00'",
+                                         "overlay(counters placing '\\x7fffffffffff' from 2)"};
+    char statement[500];
+    char path[120];
+    char verified[200];
+    (void)state;
+    snprintf(path, sizeof path, "/v1/wallets/%s/limits", talk.stack->users[0].wallet);
+    snprintf(
+        verified, sizeof verified,
+        "$MOOLAH ledger verify | grep -A1 '^BROKEN *8 limits' | grep -q 'counters of account "
+        "'$(psql -XAtq \"$MOOLAH_DATABASE\" -c \"select wallet from users where phone = '%s'\")",
+        talk.stack->users[0].phone);
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        talk_sql("update accounts set tier = 3, counters = null where kind = 1");
+        assert_int_equal(send_money(0, 1, "10"), 201);
+        snprintf(statement, sizeof statement,
+                 "update accounts set counters = %s where id = (select wallet from users where "
+                 "phone = '%s')",
+                 broken[i], talk.stack->users[0].phone);
+        talk_sql(statement);
+        talk_expect(send_money(0, 1, "10"), 500, "internal");
+        assert_int_equal(send_money(1, 0, "10"), 201);
+        assert_int_equal(talk_ask("GET", path, talk.tokens[0], NULL, NULL), i < 4 ? 500 : 200);
+        if (stack_shell(talk.stack, verified) != 0)
+            fail_msg("not named: %s", broken[i]);
+    }
+    assert_true(talk_logged("counters_unreadable.*wal_"));
+    reset(0, 3); /* docs/limits.md */
+    assert_int_equal(send_money(0, 1, "10"), 201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_windows),     cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_listed),      cmocka_unit_test(test_purchases),
         cmocka_unit_test(test_zones),       cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_unreadable),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

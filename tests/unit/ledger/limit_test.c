@@ -163,6 +163,23 @@ static void test_the_first_is_told(void **state)
     assert_null(limit_check(&caps, &question).cap);
 }
 
+/* Of a day to come: a little, by another server's clock; not of next week, and not by nonsense. */
+static void test_counters_ahead(void **state)
+{
+    struct limit_counters counters = {.begins = {SECOND, SECOND, SECOND}};
+    const int64_t before = SECOND - LIMIT_AHEAD_US;
+    uint8_t packed[LIMIT_PACKED_MAX];
+    struct limit_counters back;
+    (void)state;
+    struct slice bytes = {(const char *)packed, limit_pack(&counters, packed)};
+    assert_true(limit_unpack_at(bytes, before, &back));
+    assert_int_equal(limit_packed_day(bytes, before), SECOND);
+    assert_false(limit_unpack_at(bytes, before - 1, &back));
+    assert_int_equal(limit_packed_day(bytes, before - 1), 0);
+    packed[0] = 2;
+    assert_int_equal(limit_packed_day(bytes, before), 0);
+}
+
 static void test_broken_bytes(void **state)
 {
     struct limit_counters counters = {.begins = {SECOND, SECOND, SECOND}};
@@ -181,7 +198,7 @@ static void test_broken_bytes(void **state)
     assert_false(limit_unpack((struct slice){(const char *)packed, length}, &back));
     assert_true(limit_unpack((struct slice){NULL, 0}, &back));
     assert_int_equal(back.begins[0], 0);
-    assert_int_equal(limit_packed_day((struct slice){NULL, 0}), 0);
+    assert_int_equal(limit_packed_day((struct slice){NULL, 0}, SECOND), 0);
 }
 
 /* ---- the model */
@@ -250,7 +267,7 @@ static void store_and_read(struct limit_counters *counters, int64_t now, int zon
     assert_true(length <= sizeof packed);
     assert_true(limit_unpack((struct slice){(const char *)packed, length}, &back));
     assert_memory_equal(&back, counters, sizeof back);
-    int64_t day = limit_packed_day((struct slice){(const char *)packed, length});
+    int64_t day = limit_packed_day((struct slice){(const char *)packed, length}, now);
     assert_true(day <= now && day >= zone_span(zone, ZONE_DAY, day).start);
 }
 
@@ -350,10 +367,11 @@ static int open_zones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single),       cmocka_unit_test(test_a_day),
-        cmocka_unit_test(test_classes),      cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_balance),      cmocka_unit_test(test_the_first_is_told),
-        cmocka_unit_test(test_broken_bytes), cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_single),          cmocka_unit_test(test_a_day),
+        cmocka_unit_test(test_classes),         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_balance),         cmocka_unit_test(test_the_first_is_told),
+        cmocka_unit_test(test_broken_bytes),    cmocka_unit_test(test_counters_ahead),
+        cmocka_unit_test(test_against_a_model),
     };
     return cmocka_run_group_tests(tests, open_zones, NULL);
 }

@@ -326,6 +326,43 @@ static void test_a_lost_transaction_is_alone(void **state)
     batch_free(batch);
 }
 
+/* What cannot be read moves nothing, however often it's asked in a batch, and isn't written over;
+ * neighbours move, and in their own day. */
+static void test_unreadable_counters_are_alone(void **state)
+{
+    static const char *const broken[] = {
+        "\x01\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x01\x05",
+        "\x01\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x01\x05\x05"
+        "\x05"
+        "\x05\x05\x05",
+        "?"};
+    struct posting_order orders[] = {simple_order("a", 1), simple_order("b", 1),
+                                     simple_order("c", 1)};
+    struct posting_order *list[] = {&orders[0], &orders[1], &orders[2]};
+    const struct batch_terms terms = {rules, STRIPE, clock_now(), 0};
+    unsigned dice = 9;
+    (void)state;
+    orders[2].from = (struct uuid){{0x20, 2}};
+    orders[2].to = (struct uuid){{0x20, 3}};
+    orders[2].caller = (struct uuid){{0x30, 1}};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        struct account accounts[WALLETS + 2];
+        make_accounts(accounts, &dice);
+        accounts[2] = wallet(0, 5000);
+        accounts[4] = wallet(2, 5000);
+        accounts[2].packed = slice_of(broken[i]);
+        struct batch *batch = decided(list, 3, accounts, &terms);
+        assert_int_equal(batch->verdicts[0].outcome, POSTING_POISONED);
+        assert_int_equal(batch->verdicts[1].outcome, POSTING_POISONED);
+        assert_int_equal(batch->verdicts[2].status, 201);
+        assert_int_equal(batch->writing.key_count, 1);
+        assert_int_equal(batch->writing.created_at, terms.now);
+        for (size_t k = 0; k < batch->writing.account_count; k++)
+            assert_false(uuid_equal(&batch->writing.accounts[k].id, &orders[0].from));
+        batch_free(batch);
+    }
+}
+
 static void test_without_rules_nothing_moves(void **state)
 {
     struct account accounts[WALLETS + 2];
@@ -413,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_remembered_keys_are_replayed),
         cmocka_unit_test(test_receipts_are_recalled),
         cmocka_unit_test(test_a_lost_transaction_is_alone),
+        cmocka_unit_test(test_unreadable_counters_are_alone),
         cmocka_unit_test(test_without_rules_nothing_moves),
         cmocka_unit_test(test_expired_unknown_orders_are_only_looked_up),
         cmocka_unit_test(test_out_of_memory_is_said),
