@@ -44,7 +44,8 @@ static const struct flow_step steps[] = {
     {"read_body", read_body},
     {"ask_gate", call_ask_gate},
     {"check_gate", call_check_caller},
-    {"ask_original", give_back_ask_original},
+    {"ask_original", give_back_ask_original}, /* PostgreSQL */
+    {"ask_archive", give_back_ask_archive},   /* PostgreSQL, only when it isn't here */
     {"ask_posting", ask_posting},
     {"report_posting", give_back_report},
     {NULL, NULL},

@@ -54,7 +54,8 @@ static const struct flow_step steps[] = {
     {"admit", movement_admit},
     {"check_operator", operators_check},
     {"read_body", read_body},
-    {"ask_original", give_back_ask_original},
+    {"ask_original", give_back_ask_original}, /* PostgreSQL */
+    {"ask_archive", give_back_ask_archive},   /* PostgreSQL, only when it isn't here */
     {"ask_posting", ask_posting},
     {"report_posting", report_posting},
     {NULL, NULL},

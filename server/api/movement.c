@@ -38,6 +38,7 @@ enum flow_verdict movement_ask(struct call *call, struct movement *movement)
         .note = movement->note,
         .reference = movement->reference,
         .subject = movement->subject,
+        .subject_away = movement->subject_away,
         .expires_in = movement->expires_in_s * CLOCK_SECOND,
         .allow_negative = movement->allow_negative,
         .deadline = clock_monotonic() + call->service->settings.posting_deadline_us,

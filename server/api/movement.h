@@ -21,6 +21,7 @@ struct movement {
     struct slice reference;
     struct uuid caller; /* nil: the call's; the operators' calls have none */
     struct posting_subject subject;
+    bool subject_away;
     int64_t expires_in_s; /* of a hold */
     bool allow_negative;
     const struct posting_item *items; /* of a bulk */

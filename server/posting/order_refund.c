@@ -24,7 +24,8 @@ static void find_original(struct decision *d)
 static void check(struct decision *d)
 {
     if (d->subject == NULL) {
-        d->refusal = REFUSAL_TRANSACTION_NOT_FOUND;
+        d->early = d->order->subject_away;
+        d->refusal = d->early ? REFUSAL_NONE : REFUSAL_TRANSACTION_NOT_FOUND;
         return;
     }
     find_original(d);

@@ -103,9 +103,10 @@ struct posting_order {
                             recipient_not_found */
     struct money amount; /* 1 .. MONEY_MAX; 0 with a subject: all of it that is left */
     struct posting_subject subject;
-    int64_t expires_in;               /* of a hold, us */
-    bool purchase;                    /* of a hold: `to` is a supplier's account, and no wallet */
-    bool allow_negative;              /* a reversal may take more than there is */
+    bool subject_away;   /* nobody can say now: known keys are answered, others expire */
+    int64_t expires_in;  /* of a hold, us */
+    bool purchase;       /* of a hold: `to` is a supplier's account, and no wallet */
+    bool allow_negative; /* a reversal may take more than there is */
     const struct posting_item *items; /* a bulk: these instead of from, to and amount; NULL: none */
     size_t item_count;                /* 1 .. POSTING_ITEMS_MAX, with items */
     bool all;                         /* every item, or none */

@@ -23,6 +23,8 @@ static char key[40];       /* of a transfer in it */
 static char receipt[2048]; /* what a replay of it answers */
 static char id[40];        /* of that transfer */
 static int64_t balance[2]; /* at its end */
+static char refunded[40];  /* a key: its refund finds the month away, and later back */
+static char back[2048];    /* that refund's receipt */
 
 static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int shell(const char *format, ...)
@@ -236,6 +238,17 @@ static void test_what_is_asked_meanwhile(void **state)
     expect_archived(talk_operator(text, authorization));
     snprintf(text, sizeof text, "/v1/transactions/%s", id);
     expect_archived(talk_operator(text, authorization));
+    /* nothing of it is given back; what a key has done before is told all the same */
+    snprintf(refunded, sizeof refunded, "%s", talk_key());
+    snprintf(text, sizeof text, "/v1/transactions/%s/refunds", id);
+    expect_archived(talk_ask("POST", text, talk.tokens[1], refunded, "{\"reason\":\"old\"}"));
+    expect_archived(talk_ask("POST", text, talk.tokens[1], refunded, "{\"reason\":\"old\"}"));
+    client_call_clear(&talk.call);
+    snprintf(text, sizeof text, "/v1/transactions/%s/reversal", id);
+    int status = client_do(talk.operators, &talk.call, "POST", text, talk.stack->operator_token,
+                           talk_key(), "{\"reason\":\"old\"}");
+    talk_note(&talk.call, false);
+    expect_archived(status);
     /* money moves on */
     move(talk_key());
     assert_verified();
@@ -299,6 +312,10 @@ static void test_brought_back(void **state)
                            "from archives) + (select count(*) from archive_balances)')\" = 0"),
                      0);
     assert_verified(); /* triggers and privileges are those of any month */
+    char path[100];
+    snprintf(path, sizeof path, "/v1/transactions/%s/refunds", id);
+    assert_int_equal(talk_ask("POST", path, talk.tokens[1], refunded, "{\"reason\":\"old\"}"), 201);
+    snprintf(back, sizeof back, "%s", talk.call.answer);
     /* and out again, over the old files; not over another ledger's of that month */
     assert_int_equal(shell("cd \"$DATA/moolah-$MONTH\" && cp manifest.json ../own.json && sed -i "
                            "'s/\"first_id\":\"......../\"first_id\":\"00000000/' manifest.json && "
@@ -311,6 +328,8 @@ static void test_brought_back(void **state)
     assert_int_equal(ask_at("balance?at=", inside), 200);
     assert_int_equal(moolah("archive --month $MONTH --to \"$DATA\" --json", "\"archived\""), 0);
     assert_verified();
+    assert_int_equal(talk_ask("POST", path, talk.tokens[1], refunded, "{\"reason\":\"old\"}"), 201);
+    assert_string_equal(talk.call.answer, back);
 }
 
 /* A partition that somebody detached and left behind with its name: the month gets another one. */
