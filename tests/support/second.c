@@ -72,3 +72,14 @@ int second_stop(struct second *second)
     close(second->output);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+void second_kill(struct second *second)
+{
+    pid_t worker;
+    kill(second->master, SIGSTOP); /* or it starts new ones meanwhile */
+    for (int i = 0; (worker = second_worker(second, i)) > 0; i++)
+        kill(worker, SIGKILL);
+    kill(second->master, SIGKILL);
+    must(waitpid(second->master, NULL, 0) == second->master, "waitpid");
+    close(second->output);
+}

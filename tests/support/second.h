@@ -24,4 +24,7 @@ pid_t second_worker(const struct second *second, int nth);
 /* TERM, and its exit code; -1: it died. */
 int second_stop(struct second *second);
 
+/* -9, all of it at once. */
+void second_kill(struct second *second);
+
 #endif
