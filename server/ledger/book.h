@@ -15,6 +15,7 @@ struct subject {
     bool finished;    /* its hold, by this batch: to be written */
     int64_t refunded; /* of a transaction: by refunds and reversal before */
     int64_t fee_refunded;
+    int64_t refunds; /* how many, the reversal among them */
     bool reversed;
     struct uuid hold_id; /* of a capture: its hold; else nil */
 };

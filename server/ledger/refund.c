@@ -68,6 +68,8 @@ enum refusal refund_check(const struct transfer *transfer, const struct refund_o
     int64_t left = refund_left(original);
     if (left == 0 || transfer->amount.minor > left)
         return REFUSAL_REFUND_EXCEEDS_ORIGINAL;
+    if (!reversal && original->refunds >= REFUNDS_MAX)
+        return REFUSAL_LIMIT_EXCEEDED;
     return REFUSAL_NONE;
 }
 
@@ -97,6 +99,7 @@ static void count_in(struct refund_original *original, const struct transfer *tr
 {
     original->refunded += transfer->amount.minor;
     original->fee_refunded += transfer->fee;
+    original->refunds++;
     original->reversed = reversal;
     assert(original->refunded <= original->amount && original->fee_refunded <= original->fee);
 }

@@ -15,8 +15,13 @@ struct refund_original {
     int64_t refundable; /* of the fee: what full refunds give back, by the rule that priced it */
     int64_t refunded;   /* of the amount, by refunds before */
     int64_t fee_refunded;
+    int64_t refunds; /* how many there were */
     bool reversed;
 };
+
+/* Of one original: they are added up under its lock, and told with it. A reversal gives back the
+ * rest. */
+#define REFUNDS_MAX 1000
 
 /* Refunds: of what one wallet paid to another or to a supplier. Reversals: of deposits and
  * withdrawals, too. */

@@ -17,6 +17,7 @@ static void find_original(struct decision *d)
         .refundable = subject->refundable,
         .refunded = d->subject->refunded,
         .fee_refunded = d->subject->fee_refunded,
+        .refunds = d->subject->refunds,
         .reversed = d->subject->reversed,
     };
 }
@@ -44,6 +45,7 @@ static int post(struct decision *d, const struct uuid *id, struct posting *posti
     int count = refund_post(&d->transfer, &d->original, is_reversal(d), id, postings);
     d->subject->refunded = d->original.refunded;
     d->subject->fee_refunded = d->original.fee_refunded;
+    d->subject->refunds = d->original.refunds;
     d->subject->reversed = d->original.reversed;
     return count;
 }

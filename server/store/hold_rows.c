@@ -15,10 +15,11 @@
 const struct pg_statement hold_rows_read_subjects = {
     "read_subjects",
     "select asked.id, " HOLD_ROWS_COLUMNS ", b.amount, b.fee, b.reversed, "
-    "(select original from links where transaction_id = asked.id and kind in (5, 10)) "
+    "(select original from links where transaction_id = asked.id and kind in (5, 10)), b.refunds "
     "from unnest($1::uuid[]) as asked(id) left join holds h on h.id = asked.id "
     "cross join lateral (select coalesce(sum(amount), 0)::bigint as amount, "
-    "coalesce(sum(fee), 0)::bigint as fee, coalesce(bool_or(kind = 9), false) as reversed "
+    "coalesce(sum(fee), 0)::bigint as fee, coalesce(bool_or(kind = 9), false) as reversed, "
+    "count(*) as refunds "
     "from links where original = asked.id and kind in (8, 9)) b"};
 
 const struct pg_statement hold_rows_insert_holds = {
@@ -94,6 +95,7 @@ bool hold_rows_take_subjects(const struct pg_rows *rows, struct arena *arena,
             .refunded = pg_rows_int(rows, row, 12),
             .fee_refunded = pg_rows_int(rows, row, 13),
             .reversed = pg_rows_bool(rows, row, 14),
+            .refunds = pg_rows_int(rows, row, 16),
         };
         if (!pg_rows_is_null(rows, row, 15))
             subject->hold_id = pg_rows_uuid(rows, row, 15);

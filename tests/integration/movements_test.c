@@ -384,6 +384,28 @@ static void test_frozen_and_tier(void **state)
     assert_true(talk_logged("user_frozen") && talk_logged("user_tier_set"));
 }
 
+/* Of one transaction there are a thousand at most: all but two were made by hand. */
+static void test_how_many_refunds(void **state)
+{
+    const char *reason = "{\"amount\":1,\"reason\":\"once more\"}";
+    (void)state;
+    assert_int_equal(post("/v1/transfers", talk.tokens[0],
+                          talk_transfer(0, 1, "10000", ",\"reference\":\"thousand\"")),
+                     201);
+    const char *id = text("%s", talk_member("id"));
+    const char *path = text("/v1/transactions/%s/refunds", id);
+    talk_sql("insert into links select id, gen_random_uuid(), 8, 1, 0 from transactions, "
+             "generate_series(1, 999) where reference = 'thousand'");
+    assert_int_equal(post(path, talk.tokens[1], reason), 201);
+    talk_expect(post(path, talk.tokens[1], reason), 422, "limit_exceeded");
+    assert_int_equal(
+        operate(text("/v1/transactions/%s/reversal", id), talk_key(), "{\"reason\":\"the rest\"}"),
+        201);
+    assert_int_equal(talk_number("amount"), 9000);
+    talk_sql("set session_replication_role = replica; delete from links l where kind = 8 and not "
+             "exists (select from transactions t where t.id = l.transaction_id)");
+}
+
 /* A wallet is being opened when its owner is frozen or gets another tier: the row of the user is
  * taken, the wallet not there yet for anybody else. It's born, and then as the others are. */
 static void opened_meanwhile(const char *what, const char *body, const char *becomes)
@@ -748,6 +770,7 @@ int main(void)
         cmocka_unit_test(test_reversals),
         cmocka_unit_test(test_a_debt),
         cmocka_unit_test(test_frozen_and_tier),
+        cmocka_unit_test(test_how_many_refunds),
         cmocka_unit_test(test_a_wallet_opened_meanwhile),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_one_winner),

@@ -203,6 +203,20 @@ static void test_shares_add_up(void **state)
     }
 }
 
+/* So that adding them up stays cheap; operators give back the rest. */
+static void test_how_many(void **state)
+{
+    struct scene s;
+    (void)state;
+    begin(&s, 10000, 0, 0);
+    for (int i = 0; i < REFUNDS_MAX; i++)
+        assert_int_equal(give_back(&s, 1, false, false), REFUSAL_NONE);
+    assert_int_equal(give_back(&s, 1, false, false), REFUSAL_LIMIT_EXCEEDED);
+    assert_int_equal(s.to.posted, REFUNDS_MAX);
+    assert_int_equal(give_back(&s, refund_left(&s.original), true, false), REFUSAL_NONE);
+    assert_int_equal(s.to.posted, 10000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_who_may_give_and_get),
         cmocka_unit_test(test_which_kinds),
         cmocka_unit_test(test_shares_add_up),
+        cmocka_unit_test(test_how_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
