@@ -37,9 +37,11 @@ static const char disable_sql[] =
     "with p as (update partners set disabled_at = coalesce(disabled_at, now()) where name = $1 "
     "returning id, name, disabled_at), "
     "k as (update api_keys set revoked_at = now() from p where partner = p.id "
-    "and revoked_at is null returning api_keys.id) "
+    "and revoked_at is null returning api_keys.id), "
+    "w as (update webhooks set status = 2, ended_at = now() from p where partner = p.id "
+    "and status = 1 returning webhooks.id) "
     "select p.id \"id:par_\", p.name, p.disabled_at \"disabled_at:time\", (select count(*) from k) "
-    "\"keys_revoked:number\" from p";
+    "\"keys_revoked:number\", (select count(*) from w) \"webhooks_ended:number\" from p";
 
 /* A key of partner `id`: its text once on the screen, only its hash in the database. */
 static int add_key(const struct cli *cli, const char *sql, const char *none)
@@ -104,6 +106,6 @@ const struct cli_command cli_partner[] = {
     {"add", "NAME", 1, 1, CLI_DATABASE, "a partner and its first API key, shown once", add},
     {"key", "NAME", 1, 1, CLI_DATABASE, "another key for it, shown once", key},
     {"list", "", 0, 0, CLI_DATABASE, "all of them", list},
-    {"disable", "NAME", 1, 1, CLI_DATABASE, "revoke all its keys", disable},
+    {"disable", "NAME", 1, 1, CLI_DATABASE, "revoke all its keys, end its webhooks", disable},
     {.name = NULL},
 };

@@ -342,6 +342,10 @@ static void test_partners(void **state)
              "{\"to\":\"%s\",\"amount\":1,\"currency\":\"ZAR\",\"reference\":\"cli\"}",
              stack->users[1].wallet);
     assert_int_equal(status_of("POST", "/v1/deposits", key, body), 201);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(status_of("POST", "/v1/webhooks", key,
+                                   "{\"url\":\"https://example.com/\",\"types\":[\"*\"]}"),
+                         201);
     assert_int_equal(moolah("partner key 'Corner shop'"), 0);
     const char *once = strstr(out, "api_key, shown this once: mlk_");
     assert_non_null(once);
@@ -354,7 +358,11 @@ static void test_partners(void **state)
     assert_int_equal(json_kind(json_member(json_element(all, 0), "disabled_at")), JSON_NULL);
     const struct json *disabled = json_of("partner disable 'Corner shop' --json", 0);
     assert_int_equal(number_of(disabled, "keys_revoked"), 2);
+    assert_int_equal(number_of(disabled, "webhooks_ended"), 2);
     assert_moment(text_of(disabled, "disabled_at"));
+    assert_int_equal(stack_shell(stack, "test \"$(psql -qAtX \"$MOOLAH_DATABASE\" -c 'select "
+                                        "count(*) from webhooks where status = 1')\" = 0"),
+                     0);
     assert_int_equal(status_of("POST", "/v1/deposits", key, body),
                      401); /* never used: not cached */
     assert_fails("partner key 'Corner shop'", 1, "or it is disabled");
