@@ -1,10 +1,15 @@
 #include "supply/breaker.h"
 
+bool breaker_is_shut(const struct breaker *breaker, int64_t now)
+{
+    return breaker->failures >= BREAKER_FAILURES && now < breaker->shut_until;
+}
+
 bool breaker_admits(struct breaker *breaker, int64_t now)
 {
     if (breaker->failures < BREAKER_FAILURES)
         return true;
-    if (now < breaker->shut_until)
+    if (breaker_is_shut(breaker, now))
         return false;
     breaker->shut_until = now + breaker->pause_us; /* this one tries, the others wait for it */
     return true;

@@ -14,7 +14,11 @@ struct breaker {
     int64_t shut_until; /* monotonic us */
 };
 
-/* May something new be begun? After its pause only one at a time may, until one succeeds. */
+/* Is it of no use to come? */
+bool breaker_is_shut(const struct breaker *breaker, int64_t now);
+
+/* May it be asked now? After its pause only one at a time may, until one succeeds: whoever is let
+ * through must ask. */
 bool breaker_admits(struct breaker *breaker, int64_t now);
 
 void breaker_note(struct breaker *breaker, bool good, int64_t now);

@@ -265,14 +265,14 @@ static void ask(struct sale *sale, bool deliver)
         rest_unknown(sale);
 }
 
-/* Nothing has been asked for yet: the one moment when it can simply be given up. A new purchase was
- * admitted by the breaker before money was held. */
+/* Nothing has been asked for yet: the one moment when it can simply be given up. The breaker wasn't
+ * shut when a new purchase came; but it lets one through at a time, and that one has the money. */
 static void begin_or_give_up(struct sale *sale)
 {
     struct supplier *supplier = till_supplier(sale);
     if (supplier == NULL || age_of(sale) >= GIVE_UP_US)
         till_move(sale, step_to(PURCHASE_VOIDING));
-    else if (sale->found && !breaker_admits(&supplier->breaker, clock_monotonic()))
+    else if (!breaker_admits(&supplier->breaker, clock_monotonic()))
         rest_here(sale);
     else
         begin_delivery(sale);

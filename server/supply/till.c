@@ -324,7 +324,7 @@ void till_free(struct till *till)
 bool till_admits(struct till *till, const char *supplier)
 {
     struct supplier *known = find(till, slice_of(supplier));
-    return known != NULL && breaker_admits(&known->breaker, clock_monotonic());
+    return known != NULL && !breaker_is_shut(&known->breaker, clock_monotonic());
 }
 
 struct uuid till_account(const struct till *till, currency which)

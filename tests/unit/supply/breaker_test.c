@@ -16,7 +16,10 @@ static void test_it_shuts_and_tries(void **state)
         breaker_note(&breaker, false, i);
     }
     assert_false(breaker_admits(&breaker, 103));
-    assert_true(breaker_admits(&breaker, 104)); /* one tries */
+    assert_true(breaker_is_shut(&breaker, 103));
+    assert_false(breaker_is_shut(&breaker, 104) || breaker_is_shut(&breaker, 104)); /* only asked */
+    assert_true(breaker_admits(&breaker, 104));                                     /* one tries */
+    assert_true(breaker_is_shut(&breaker, 105));
     assert_false(breaker_admits(&breaker, 105));
     assert_false(breaker_admits(&breaker, 203));
     assert_true(breaker_admits(&breaker, 204)); /* nothing was heard of it: another one */
