@@ -2,14 +2,17 @@
  * the postings of the own wallets; of the others, the commitments. */
 #include <stddef.h>
 
+#include "api/archived.h"
 #include "api/call.h"
 #include "api/endpoints.h"
 #include "ledger/proof.h"
+#include "store/history.h"
 #include "store/seals.h"
 
 struct show_proof {
     struct call call;
     struct seals_question question;
+    struct history_question archive;
 };
 
 static struct show_proof *from_flow(struct flow *flow)
@@ -37,6 +40,26 @@ static enum flow_verdict ask_transaction(struct flow *flow)
     return call_wait(&op->call, seals_find_leaf(op->call.service->pool, &id, &op->question));
 }
 
+static void archive_answered(struct history_question *question)
+{
+    struct show_proof *op =
+        (struct show_proof *)(void *)((char *)question - offsetof(struct show_proof, archive));
+    call_resume(&op->call);
+}
+
+/* It isn't here: is its month? As show_transaction answers. */
+static enum flow_verdict ask_archive(struct flow *flow)
+{
+    struct show_proof *op = from_flow(flow);
+    if (op->question.outcome != PG_OK || op->question.found)
+        return FLOW_NEXT;
+    struct uuid id = call_path_id(&op->call, 0, "tx_");
+    op->archive.arena = &op->call.request->arena;
+    op->archive.done = archive_answered;
+    return call_wait(&op->call,
+                     history_seek_transaction(op->call.service->pool, &id, &op->archive));
+}
+
 /* Parties, as show_transaction has them. */
 static bool may_see(const struct show_proof *op)
 {
@@ -52,6 +75,10 @@ static enum flow_verdict ask_seal(struct flow *flow)
     struct show_proof *op = from_flow(flow);
     if (op->question.outcome != PG_OK)
         return call_refuse_outcome(&op->call, op->question.outcome);
+    if (op->archive.outcome != PG_OK)
+        return call_refuse_outcome(&op->call, op->archive.outcome);
+    if (op->archive.archived[0] != '\0')
+        return archived_refuse(&op->call, op->archive.archived);
     if (!op->question.found || !may_see(op))
         return call_refuse(&op->call, PROBLEM_TRANSACTION_NOT_FOUND, NULL);
     return call_wait(&op->call, seals_find_seal(op->call.service->pool, &op->question));
@@ -126,6 +153,7 @@ static const struct flow_step steps[] = {
     {"ask_gate", call_ask_gate},
     {"check_gate", call_check_caller},
     {"ask_transaction", ask_transaction},
+    {"ask_archive", ask_archive}, /* PostgreSQL, only when it isn't there */
     {"ask_seal", ask_seal},
     {"ask_legs", ask_legs},
     {"report", report},

@@ -216,6 +216,8 @@ static void test_what_is_asked_meanwhile(void **state)
     assert_int_equal(ask("balance?at=2011-01-01T00:00:00Z"), 200);
     assert_int_equal(talk_number("version"), 0);
     expect_archived(ask_transaction());
+    snprintf(text, sizeof text, "/v1/transactions/%s/proof", id);
+    expect_archived(talk_ask("GET", text, talk.tokens[0], NULL, NULL));
     expect_archived(ask_at("statement?from=", inside));
     expect_archived(ask("statement?from=2011-01-01T00:00:00Z"));
     assert_int_equal(ask_at("statement?from=", behind), 200);
