@@ -73,7 +73,7 @@ static void deposit(int wallet)
 {
     char body[200];
     char key[40];
-    int64_t end = clock_monotonic() + 20 * CLOCK_SECOND;
+    int64_t end = clock_monotonic() + 60 * CLOCK_SECOND;
     snprintf(body, sizeof body,
              "{\"to\":\"%s\",\"amount\":100,\"currency\":\"ZAR\",\"reference\":\"x\"}",
              wallets[wallet]);
@@ -81,7 +81,8 @@ static void deposit(int wallet)
     for (int i = deposits;
          !servers[i % SERVERS].runs || ask(i % SERVERS, "POST", "/v1/deposits", key, body) != 201;
          i++) {
-        assert_true(clock_monotonic() < end);
+        if (clock_monotonic() > end)
+            fail_msg("no deposit: %d %s", call.status, call.answer);
         usleep(1000);
     }
     told_note(&told, key, call.answer);
@@ -203,11 +204,9 @@ static void test_postgres_dies(void **state)
 {
     (void)state;
     receiver_mode(&receiver, "slow 0.03");
-    for (int round = 0; round < 2; round++) {
-        deposit_some(20);
-        kill(stack_pid(stack, STACK_POSTGRES, 0), SIGQUIT);
-        deposit_some(20);
-    }
+    deposit_some(20);
+    kill(stack_pid(stack, STACK_POSTGRES, 0), SIGQUIT);
+    deposit_some(20);
     receiver_mode(&receiver, "200");
     told_await(&told, stack, scratch->owner);
     await_leader();
