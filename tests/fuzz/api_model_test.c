@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -349,7 +348,7 @@ static int set_up(void **state)
     const char *walks = getenv("MOOLAH_FUZZ_WALKS");
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    fuzz.seed = seed == NULL ? (unsigned)time(NULL) : (unsigned)strtoul(seed, NULL, 10);
+    fuzz.seed = seed == NULL ? 1 : (unsigned)strtoul(seed, NULL, 10);
     fuzz.steps = steps == NULL ? 150 : strtoul(steps, NULL, 10);
     fuzz.walks = walks == NULL ? 4 : (int)strtol(walks, NULL, 10);
     printf("  seed %u\n", fuzz.seed);

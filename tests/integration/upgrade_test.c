@@ -195,15 +195,17 @@ static void take_id(const char *answer, char id[40])
 }
 
 /* What a page has in common with that of another server, in its place: its "next" is for the one
- * that gave it, and lines had no held_change then. */
+ * that gave it, lines had no held_change then, and wallets no time zone. */
 static const char *as_then(char *answer)
 {
-    static const char since[] = "\"held_change\":0,";
+    static const char *const since[] = {"\"held_change\":0,",
+                                        "\"time_zone\":\"Africa/Johannesburg\","};
     char *next = strstr(answer, "],\"next\":");
     if (next != NULL)
         *next = '\0';
-    for (char *at = answer; (at = strstr(at, since)) != NULL;)
-        memmove(at, at + strlen(since), strlen(at + strlen(since)) + 1);
+    for (size_t i = 0; i < sizeof since / sizeof since[0]; i++)
+        for (char *at = answer; (at = strstr(at, since[i])) != NULL;)
+            memmove(at, at + strlen(since[i]), strlen(at + strlen(since[i])) + 1);
     return answer;
 }
 
