@@ -204,6 +204,8 @@ static bool make_courier(struct worker *w)
         .timeout_us = c->webhooks_timeout_s * CLOCK_SECOND,
     };
     w->outbound = outbound_prepare() ? outbound_new(w->loop, &outbound) : NULL;
+    w->service.outbound = w->outbound;
+    w->service.may_ask = outbound_may_ask;
     if (w->outbound == NULL || w->seat.slot != 0)
         return w->outbound != NULL;
     memcpy(courier.secret_key, c->secret_key, sizeof courier.secret_key);

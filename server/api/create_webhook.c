@@ -36,7 +36,7 @@ static void answered(struct webhooks_question *question)
 }
 
 /* Behind "https://": a host, and nothing that could be taken for credentials or a header's end. The
- * address behind it is looked at each time something is sent (net/outbound). */
+ * address behind a name is looked at each time something is sent (net/outbound). */
 static bool is_url(struct slice url, bool allow_http)
 {
     static const char https[] = "https://";
@@ -52,17 +52,29 @@ static bool is_url(struct slice url, bool allow_http)
     return true;
 }
 
+/* Told at once rather than by a delivery that never comes. */
+static bool may_be_asked(const struct create_webhook *op)
+{
+    const struct service *service = op->call.service;
+    char url[1001]; /* visible ASCII by now */
+    snprintf(url, sizeof url, "%.*s", (int)op->fresh.url.length, op->fresh.url.at);
+    return service->may_ask(service->outbound, url);
+}
+
 static enum flow_verdict read_body(struct flow *flow)
 {
     struct create_webhook *op = from_flow(flow);
     struct call *call = &op->call;
     if (!call_expect_no_query(call) || !body_read(call, fields, op))
         return FLOW_DONE;
-    if (is_url(op->fresh.url, call->service->settings.allow_http))
-        return FLOW_NEXT;
-    call_add_field(call, SLICE("/url"), "format",
-                   "must be https:// and a host, without user name and fragment");
-    return call_refuse(call, PROBLEM_INVALID_REQUEST, NULL);
+    if (!is_url(op->fresh.url, call->service->settings.allow_http))
+        call_add_field(call, SLICE("/url"), "format",
+                       "must be https:// and a host, without user name and fragment");
+    else if (!may_be_asked(op))
+        call_add_field(call, SLICE("/url"), "range",
+                       "must not name an address that isn't the public internet's");
+    return call->problem.field_count == 0 ? FLOW_NEXT
+                                          : call_refuse(call, PROBLEM_INVALID_REQUEST, NULL);
 }
 
 static enum flow_verdict ask_create(struct flow *flow)

@@ -13,6 +13,7 @@ struct cache;
 struct event_hub;
 struct gate;
 struct offload;
+struct outbound;
 struct pg_pool;
 struct posting_queue;
 struct till;
@@ -38,6 +39,8 @@ struct service {
     struct till *till;
     struct offload *offload;
     struct event_hub *events;
+    const struct outbound *outbound; /* its own: only for may_ask */
+    bool (*may_ask)(const struct outbound *outbound, const char *url); /* net/outbound.h */
     struct service_settings settings;
     bool draining; /* readyz says no */
 };

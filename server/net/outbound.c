@@ -96,15 +96,35 @@ static void count_running(struct outbound *o, int change)
     metrics_set(metrics.running, o->running);
 }
 
-static bool is_allowed(const struct outbound *o, const struct curl_sockaddr *address)
+static bool is_allowed(const struct outbound *o, const struct inet *address)
 {
-    struct inet inet;
-    if (!inet_from_socket(&address->addr, &inet))
-        return false;
     for (size_t i = 0; i < o->settings.allowed_count; i++)
-        if (inet_in_network(&inet, &o->settings.allowed[i]))
+        if (inet_in_network(address, &o->settings.allowed[i]))
             return true;
-    return public_address_is(&inet);
+    return public_address_is(address);
+}
+
+/* A name's addresses are looked at when it's asked. libcurl makes dotted quads of 127.1 and
+ * 0x7f000001 here as it does there. */
+static bool is_allowed_host(const struct outbound *o, const char *host)
+{
+    struct inet_network network;
+    struct slice text = slice_of(host);
+    if (text.length > 2 && text.at[0] == '[')
+        text = (struct slice){text.at + 1, text.length - 2};
+    return !inet_parse_network(text, &network) || is_allowed(o, &network.address);
+}
+
+bool outbound_may_ask(const struct outbound *outbound, const char *url)
+{
+    char *host = NULL;
+    CURLU *parts = curl_url();
+    bool good = parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                is_allowed_host(outbound, host);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return good;
 }
 
 /* libcurl connects to this very address next. */
@@ -112,7 +132,9 @@ static curl_socket_t on_open_socket(void *owner, curlsocktype purpose,
                                     struct curl_sockaddr *address)
 {
     struct outbound_work *work = owner;
-    if (purpose != CURLSOCKTYPE_IPCXN || !is_allowed(work->outbound, address)) {
+    struct inet inet;
+    if (purpose != CURLSOCKTYPE_IPCXN || !inet_from_socket(&address->addr, &inet) ||
+        !is_allowed(work->outbound, &inet)) {
         work->refused = true;
         return CURL_SOCKET_BAD;
     }

@@ -99,4 +99,8 @@ int outbound_running(const struct outbound *outbound);
 /* "refused_address", ...: for logs, metrics and partners. */
 const char *outbound_result_name(enum outbound_result result);
 
+/* False: it's no URL, or its host is an address that nobody may have asked. What a name leads to is
+ * only known when it's asked. */
+bool outbound_may_ask(const struct outbound *outbound, const char *url);
+
 #endif

@@ -153,6 +153,38 @@ static void test_private_addresses(void **state)
     outbound_free(outbound);
 }
 
+/* The same before anything is asked, as far as the URL says it. */
+static void test_may_ask(void **state)
+{
+    static const char *const inner[] = {"https://127.0.0.1/",
+                                        "https://127.1:8443/x",
+                                        "https://2130706433/",
+                                        "https://0x7f000001/",
+                                        "https://0177.0.0.1/",
+                                        "https://10.1.2.3/",
+                                        "https://169.254.169.254/",
+                                        "https://[::1]/",
+                                        "https://[::ffff:10.0.0.1]/",
+                                        "https://[fd00:ec2::254]/a?b",
+                                        "https://",
+                                        "https://[::1/"};
+    static const char *const good[] = {"https://example.com/", "https://93.184.216.34/",
+                                       "https://[2606:2800:220:1::1]:443/", "https://10.example/"};
+    struct outbound *strict = with(false, false, NULL, 1);
+    struct outbound *open = with(true, false, NULL, 1);
+    (void)state;
+    for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
+        if (outbound_may_ask(strict, inner[i]))
+            fail_msg("%s", inner[i]);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (!outbound_may_ask(strict, good[i]))
+            fail_msg("%s", good[i]);
+    assert_true(outbound_may_ask(open, "https://127.1:8443/x"));
+    assert_false(outbound_may_ask(open, "https://10.1.2.3/"));
+    outbound_free(open);
+    outbound_free(strict);
+}
+
 static void test_urls(void **state)
 {
     struct outbound *outbound = with(true, false, tls.ca, 4);
@@ -305,10 +337,10 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),     cmocka_unit_test(test_private_addresses),
-        cmocka_unit_test(test_urls),        cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_answers),      cmocka_unit_test(test_private_addresses),
+        cmocka_unit_test(test_may_ask),      cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_certificates), cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_bounds),       cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
