@@ -95,7 +95,8 @@ static int check(const struct cli *cli)
     if (cli->json)
         print_check_json(bundle, &(struct bundle_report){.count = 0});
     else
-        printf("%zu rules are good: %s\n", bundle_rule_count(bundle) + bundle_limit_count(bundle),
+        printf("%zu rules and %zu products are good: %s\n",
+               bundle_rule_count(bundle) + bundle_limit_count(bundle), bundle_product_count(bundle),
                hash);
     bundle_release(bundle);
     return 0;

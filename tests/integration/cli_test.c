@@ -373,7 +373,7 @@ static void test_rules(void **state)
 {
     (void)state;
     assert_int_equal(moolah("rules check"), 0); /* ./rules */
-    assert_says(out, "rules are good: sha256:");
+    assert_says(out, "rules and 2 products are good: sha256:");
     const struct json *good = json_of("rules check rules --json", 0);
     assert_true(truth_of(good, "good"));
     assert_int_equal(json_count(json_member(good, "findings")), 0);

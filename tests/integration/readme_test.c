@@ -50,6 +50,7 @@ static void test_the_tour(void **state)
                      0); /* twice told, once in the statement */
     assert_int_equal(out_has("idempotency-replayed: true", 1), 0);
     assert_int_equal(out_has("\"data\":\\[", 1), 0);
+    assert_int_equal(out_has("\"pin\":\"4711 0815 2342\"", 1), 0);
     assert_int_equal(out_has("^event: wallet", 1), 0);
 }
 
