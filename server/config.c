@@ -106,7 +106,7 @@ static const struct settings_item items[] = {
     {"events.streams", SETTINGS_INTEGER, AT(event_streams), "10000", 1, 1000000,
      "event streams at once per worker"},
     {"events.streams_per_user", SETTINGS_INTEGER, AT(event_streams_per_user), "10", 1, 1000000,
-     "... and of one user"},
+     "... and of one user, per worker likewise"},
     {"events.heartbeat_s", SETTINGS_INTEGER, AT(event_heartbeat_s), "15", 1, 3600,
      "a quiet stream says that it is there"},
     {"events.recheck_s", SETTINGS_INTEGER, AT(event_recheck_s), "60", 1, 3600,
