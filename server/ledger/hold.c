@@ -53,10 +53,11 @@ enum refusal hold_check_open(const struct hold *hold)
     return hold->status == HOLD_OPEN ? REFUSAL_NONE : REFUSAL_HOLD_FINISHED;
 }
 
-int64_t hold_share(const struct hold *hold, int64_t amount)
+int64_t hold_fee(const struct hold *hold, const struct transfer *transfer)
 {
+    int64_t amount = transfer->amount.minor;
     assert(amount >= 1 && amount <= hold->amount);
-    return money_share(hold->fee, amount, hold->amount);
+    return transfer->anyones ? money_share(hold->fee, amount, hold->amount) : hold->fee;
 }
 
 enum refusal hold_check_capture(const struct hold *hold, const struct transfer *transfer,
@@ -73,7 +74,7 @@ enum refusal hold_check_capture(const struct hold *hold, const struct transfer *
     if (transfer->to == NULL || transfer->to->status == ACCOUNT_CLOSED ||
         !money_add(transfer->to->posted, transfer->amount.minor, &filled) || filled > MONEY_MAX)
         return REFUSAL_RECIPIENT_CANNOT_RECEIVE;
-    int64_t fee = hold_share(hold, transfer->amount.minor);
+    int64_t fee = hold_fee(hold, transfer);
     if (fee > 0 && (transfer->fees == NULL || !money_add(transfer->fees->posted, fee, &filled)))
         return REFUSAL_LIMIT_EXCEEDED;
     return REFUSAL_NONE;
@@ -103,7 +104,7 @@ int hold_capture(struct hold *hold, const struct transfer *transfer, const struc
     int64_t amount = transfer->amount.minor;
     int64_t total = reserved(hold, transfer->from);
     assert(amount >= 1 && amount <= hold->amount && uuid_equal(&hold->to, &transfer->to->id));
-    assert(transfer->fee == hold_share(hold, amount) && transfer->to->currency == hold->currency);
+    assert(transfer->fee == hold_fee(hold, transfer) && transfer->to->currency == hold->currency);
 
     postings[count++] =
         transaction_post(transfer->from, -(amount + transfer->fee), -total, transaction);

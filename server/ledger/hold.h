@@ -41,15 +41,18 @@ int hold_place(const struct transfer *transfer, const struct uuid *transaction,
 /* May it still be finished? REFUSAL_HOLD_NOT_FOUND, _FINISHED. */
 enum refusal hold_check_open(const struct hold *hold);
 
-/* The fee of a part, rounded down. */
-int64_t hold_share(const struct hold *hold, int64_t amount);
+/* What capturing transfer->amount of it costs. The payer: all that the hold was priced at, whatever
+ * part it is (else a large hold's capped fee, shared, would send a small part for nothing). A
+ * partner (transfer->anyones) hasn't chosen what was held: its part pays its share, rounded down.
+ */
+int64_t hold_fee(const struct hold *hold, const struct transfer *transfer);
 
 /* May transfer->amount of it be captured at the moment `now`? The parties are the hold's; the payer
  * sent when the hold was made, so it doesn't matter whether the wallet was frozen since. */
 enum refusal hold_check_capture(const struct hold *hold, const struct transfer *transfer,
                                 int64_t now);
 
-/* After that said REFUSAL_NONE, with transfer->fee its share. The rest is free again. */
+/* After that said REFUSAL_NONE, with transfer->fee what hold_fee says. The rest is free again. */
 int hold_capture(struct hold *hold, const struct transfer *transfer, const struct uuid *transaction,
                  struct posting postings[TRANSACTION_POSTINGS_MAX]);
 

@@ -56,7 +56,7 @@ static void check_capture(struct decision *d)
         d->transfer.amount.minor = hold->amount;
     d->refusal = hold_check_capture(hold, &d->transfer, d->terms->now);
     if (d->refusal == REFUSAL_NONE)
-        d->transfer.fee = hold_share(hold, d->transfer.amount.minor);
+        d->transfer.fee = hold_fee(hold, &d->transfer);
 }
 
 static int post_capture(struct decision *d, const struct uuid *id, struct posting *postings)
@@ -101,7 +101,7 @@ const struct order_kind order_hold_place = {
 const struct order_kind order_hold_capture = {.fees = true,
                                               .subject = true,
                                               .check = check_capture,
-                                              .price = order_price_share,
+                                              .price = order_price_capture,
                                               .post = post_capture};
 const struct order_kind order_hold_void = {.leaves_to = true,
                                            .subject = true,

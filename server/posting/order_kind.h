@@ -88,7 +88,8 @@ bool order_price_has(const struct decision *d, const char *kind);
 /* What is stored with the transaction. False: out of memory. */
 bool order_price_write(struct decision *d, struct arena *arena);
 
-/* The same for a capture: the lines of its hold scaled to the part; they sum to its share. */
-bool order_price_share(struct decision *d, struct arena *arena);
+/* The same for a capture: the lines of its hold; of a partner's scaled to the part. They sum to its
+ * fee. */
+bool order_price_capture(struct decision *d, struct arena *arena);
 
 #endif

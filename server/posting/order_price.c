@@ -122,7 +122,7 @@ static struct fee_line read_line(const struct json *object)
     return line;
 }
 
-bool order_price_share(struct decision *d, struct arena *arena)
+bool order_price_capture(struct decision *d, struct arena *arena)
 {
     const struct hold *hold = &d->subject->hold;
     struct json_error error;
@@ -139,7 +139,8 @@ bool order_price_share(struct decision *d, struct arena *arena)
         struct fee_line *line = &d->fee.lines[d->fee.count++];
         *line = read_line(json_element(lines, i));
         whole += line->amount;
-        int64_t upto = money_share(whole, amount, hold->amount); /* of this line and all before */
+        int64_t upto = /* of this line and all before */
+            d->transfer.anyones ? money_share(whole, amount, hold->amount) : whole;
         line->amount = upto - before;
         before = upto;
     }

@@ -97,11 +97,13 @@ static const char balances[] =
     "left join purchases p on p.id = v.purchase where v.status <> "                              \
     "case when p.id is null then 1 when p.status = 7 then 3 when p.status < 7 then 2 else 0 end"
 
+#define SHARE "div(h.fee::numeric * h.captured, h.amount)"
+
 /* Fees and settlement (2, 3) have no floor, but what fees took together is never below zero. Any
  * other account gets below its own only by a reversal that said so, and then only upwards. Each
  * open hold is held, and each finished one was finished by its one link: postings and holds say the
- * same.
- */
+ * same. A capture by the payer cost the whole fee, anybody else's its share; of one that is
+ * archived nobody knows any more who it was. */
 static const char floors[] =
     "with flagged as (select id from transactions where kind = 9 "
     "and facts = '{\"allow_negative\":true}'), "
@@ -113,10 +115,13 @@ static const char floors[] =
     "ends as (select h.id, h.status, h.finished_by, count(l.original) as n, "
     "count(*) filter (where l.transaction_id = h.finished_by and case h.status "
     "when 2 then l.kind in (5, 10) and l.amount = h.captured "
-    "and l.fee = div(h.fee::numeric * h.captured, h.amount) "
+    "and l.fee in "
+    "(case when t.caller = a.owner then h.fee else " SHARE " end, "
+    "case when t.caller <> a.owner then " SHARE " else h.fee end) "
     "when 3 then l.kind = 6 else l.kind = 7 end) as good "
-    "from holds h left join links l on l.original = h.id and l.kind in (5, 6, 7, 10) group by "
-    "h.id), "
+    "from holds h left join links l on l.original = h.id and l.kind in (5, 6, 7, 10) "
+    "left join transactions t on t.id = l.transaction_id and t.kind in (5, 10) "
+    "left join accounts a on a.id = h.from_account group by h.id), "
     "bad as (select 'posting ' || account || ' version ' || version as x from low "
     "where rise < 0 and transaction_id not in (select id from flagged) "
     "union all select 'account ' || a.id from accounts a left join held h on h.id = a.id "

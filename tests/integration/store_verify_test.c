@@ -284,6 +284,8 @@ static const struct corruption movement_corruptions[] = {
      NULL},
     {"update holds set finished_by = y() where id = g()", "3", "hold", NULL},
     {"update holds set captured = 101 where id = g()", "3", "hold", NULL},
+    /* its capture was its payer's now, who would have paid the whole fee */
+    {"update accounts set owner = a() where id = a()", "37", "hold", NULL},
     {"update holds set status = 4 where id = k()", "3", "hold", NULL},
     {"update holds set fee = 12 where id = g()", "3", "hold", NULL},
     {"delete from links where transaction_id = c()", "13", "its link", NULL},

@@ -62,7 +62,7 @@ static enum refusal capture(struct scene *s, int64_t amount, int64_t now)
     enum refusal refusal = hold_check_capture(&s->hold, &s->transfer, now);
     if (refusal != REFUSAL_NONE)
         return refusal;
-    s->transfer.fee = hold_share(&s->hold, amount);
+    s->transfer.fee = hold_fee(&s->hold, &s->transfer);
     hold_capture(&s->hold, &s->transfer, &end_id, s->postings);
     return REFUSAL_NONE;
 }
@@ -104,18 +104,39 @@ static void test_captured_whole(void **state)
     assert_int_equal(hold_check_open(&s.hold), REFUSAL_HOLD_FINISHED);
 }
 
-static void test_a_part_pays_its_share_and_frees_the_rest(void **state)
+static void by_partner(struct scene *s)
+{
+    s->transfer.payer = NULL;
+    s->transfer.anyones = true;
+}
+
+static void test_a_partners_part_pays_its_share_and_frees_the_rest(void **state)
 {
     struct scene s;
     (void)state;
     place(&s, 6000, 100);
+    by_partner(&s);
     assert_int_equal(capture(&s, 1000, 0), REFUSAL_NONE);
     assert_int_equal(s.fees.posted, 16); /* 100 / 6, rounded down */
     assert_int_equal(s.from.posted, 10000 - 1016);
     assert_int_equal(s.from.held, 0);
     place(&s, 6000, 100);
+    by_partner(&s);
     assert_int_equal(capture(&s, 59, 0), REFUSAL_NONE);
     assert_int_equal(s.fees.version, 1); /* no fee, no posting */
+}
+
+/* Else who pays would hold much, at a fee that is capped, and send a little of it for nothing. */
+static void test_the_payers_part_pays_the_whole_fee(void **state)
+{
+    struct scene s;
+    (void)state;
+    place(&s, 6000, 100);
+    assert_int_equal(capture(&s, 1, 0), REFUSAL_NONE);
+    assert_int_equal(s.fees.posted, 100);
+    assert_int_equal(s.to.posted, 1);
+    assert_int_equal(s.from.posted, 10000 - 101);
+    assert_int_equal(s.from.held, 0);
 }
 
 static void test_each_refusal(void **state)
@@ -167,7 +188,8 @@ static void test_names(void **state)
     assert_string_equal(hold_status_name(HOLD_NONE), "unknown");
 }
 
-/* Any amounts, extremes included: nothing is made or lost, and the share is never above the fee. */
+/* Any amounts, extremes included: nothing is made or lost, and a part never costs more than the
+ * whole fee. */
 static void test_money_is_conserved(void **state)
 {
     (void)state;
@@ -177,11 +199,14 @@ static void test_money_is_conserved(void **state)
         int64_t amount = 1 + rand_r(&dice) % 9000;
         int64_t fee = rand_r(&dice) % 1000;
         int64_t part = 1 + rand_r(&dice) % amount;
+        bool partner = rand_r(&dice) % 2 == 0;
         place(&s, amount, fee);
+        if (partner)
+            by_partner(&s);
         assert_int_equal(capture(&s, part, 0), REFUSAL_NONE);
         assert_int_equal(s.from.posted + s.to.posted + s.fees.posted, 10000);
         assert_int_equal(s.from.held, 0);
-        assert_true(s.fees.posted <= fee && (part < amount || s.fees.posted == fee));
+        assert_true(s.fees.posted <= fee && ((part < amount && partner) || s.fees.posted == fee));
         assert_int_equal(s.to.posted, part);
     }
 }
@@ -191,7 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_held_is_not_available),
         cmocka_unit_test(test_captured_whole),
-        cmocka_unit_test(test_a_part_pays_its_share_and_frees_the_rest),
+        cmocka_unit_test(test_a_partners_part_pays_its_share_and_frees_the_rest),
+        cmocka_unit_test(test_the_payers_part_pays_the_whole_fee),
         cmocka_unit_test(test_each_refusal),
         cmocka_unit_test(test_given_up_or_expired),
         cmocka_unit_test(test_names),

@@ -145,6 +145,7 @@ static void about(struct world *w, struct posting_order *order)
     order->amount.minor = roll(w, 2) == 0 ? 0 : 1 + roll(w, (int)t->amount + 10);
     if (order->kind == TRANSACTION_REVERSAL)
         order->amount.minor = 0;
+    order->anyones = roll(w, 2) == 0;
     order->allow_negative = order->kind == TRANSACTION_REVERSAL && roll(w, 2) == 0;
 }
 
@@ -297,11 +298,10 @@ static void test_a_withdrawal_leaves(void **state)
     assert_int_equal(seen.refusal, REFUSAL_CURRENCY_MISMATCH);
 }
 
-/* The answer is kept with what priced it; a capture's lines are the hold's, scaled. */
-static void test_a_hold_is_priced_once(void **state)
+/* A hold of 10,000 with a fee of two lines, captured in part. */
+static struct came capture_a_part(bool partner)
 {
     static struct world w;
-    (void)state;
     make_world(&w, 1);
     deposit(&w, 0, 50000);
     struct posting_order order = between(&w, TRANSACTION_HOLD, 10000);
@@ -320,8 +320,24 @@ static void test_a_hold_is_priced_once(void **state)
     w.booked[w.count++] = came.transaction;
     order = between(&w, TRANSACTION_CAPTURE, 3333);
     order.subject.id = came.hold.id;
+    order.anyones = partner;
     came = decide(&w, &order);
     assert_int_equal(came.key.status, 201);
+    return came;
+}
+
+/* The answer is kept with what priced it; a capture's lines are the hold's, a partner's scaled. */
+static void test_a_hold_is_priced_once(void **state)
+{
+    (void)state;
+    struct came came = capture_a_part(false);
+    assert_int_equal(came.transaction.fee, 250);
+    assert_true(
+        slice_equals(came.transaction.pricing,
+                     "[{\"rule\":\"a@1\",\"code\":\"fee\",\"amount\":100,\"refundable\":true},"
+                     "{\"rule\":\"b@1\",\"code\":\"vat\",\"amount\":150}]"));
+    assert_int_equal(seen.charged, 250);
+    came = capture_a_part(true);
     assert_int_equal(came.transaction.fee, 83);
     assert_true(
         slice_equals(came.transaction.pricing,
