@@ -518,7 +518,9 @@ static void expect_finish(struct model *model, const struct step *step, struct m
     }
     move.refusal = refuse_finish(model, step, hold, &move);
     if (move.refusal == NULL) {
-        move.fee = share(hold->fee, move.amount, hold->amount);
+        /* who pays pays all of it; a partner hasn't chosen what was held */
+        move.fee =
+            model_is_user(step->caller) ? hold->fee : share(hold->fee, move.amount, hold->amount);
         move.refundable = hold->refundable;
         finish(model, &move, step->of);
         model_member(e, "hold", "hld_%s", model_suffix(model, step->of));
