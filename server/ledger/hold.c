@@ -69,6 +69,8 @@ enum refusal hold_check_capture(const struct hold *hold, const struct transfer *
         return refusal;
     if (now >= hold->expires_at)
         return REFUSAL_HOLD_EXPIRED;
+    if (!transfer->anyones && transfer->from->status == ACCOUNT_FROZEN)
+        return REFUSAL_WALLET_FROZEN;
     if (transfer->amount.minor > hold->amount)
         return REFUSAL_CAPTURE_EXCEEDS_HOLD;
     if (transfer->to == NULL || transfer->to->status == ACCOUNT_CLOSED ||

@@ -47,8 +47,8 @@ enum refusal hold_check_open(const struct hold *hold);
  */
 int64_t hold_fee(const struct hold *hold, const struct transfer *transfer);
 
-/* May transfer->amount of it be captured at the moment `now`? The parties are the hold's; the payer
- * sent when the hold was made, so it doesn't matter whether the wallet was frozen since. */
+/* May transfer->amount of it be captured at the moment `now`? The parties are the hold's. Who is
+ * frozen sends nothing, and so captures nothing; a partner still gets what it was promised. */
 enum refusal hold_check_capture(const struct hold *hold, const struct transfer *transfer,
                                 int64_t now);
 

@@ -367,6 +367,9 @@ static void test_frozen_and_tier(void **state)
     int64_t before = talk_balance(3);
     const char *freeze = text("/v1/users/%s/freeze", users[3]);
     (void)state;
+    assert_int_equal(post("/v1/holds", talk.tokens[3], hold_body(3, 1, 50, "")), 201);
+    const char *capture = text("/v1/holds/%s/capture", talk_member("id"));
+    int64_t fee = talk_number("fee");
     client_call_clear(&talk.call);
     talk_expect(client_do(talk.operators, &talk.call, "POST", freeze, NULL, NULL, NULL), 401,
                 "unauthenticated");
@@ -377,8 +380,10 @@ static void test_frozen_and_tier(void **state)
     talk_sign_in(3); /* it signs in and reads */
     talk_expect(post("/v1/transfers", talk.tokens[3], talk_transfer(3, 1, "100", "")), 422,
                 "wallet_frozen");
+    talk_expect(post(capture, talk.tokens[3], NULL), 422, "wallet_frozen");
+    assert_int_equal(post(capture, talk.stack->partner_key, NULL), 201); /* that was promised */
     assert_int_equal(post("/v1/transfers", talk.tokens[0], talk_transfer(0, 3, "100", "")), 201);
-    assert_int_equal(talk_balance(3), before + 100); /* and receives */
+    assert_int_equal(talk_balance(3), before + 50 - fee); /* and receives */
     const char *body = "{\"currency\":\"ZAR\",\"label\":\"way out\"}";
     const char *key = text("%s", talk_key());
     for (int i = 0; i < 2; i++) { /* no way round it: the same again, too */

@@ -91,7 +91,6 @@ static void test_captured_whole(void **state)
     struct scene s;
     (void)state;
     place(&s, 6000, 100);
-    s.from.status = ACCOUNT_FROZEN; /* it sent when the hold was made */
     assert_int_equal(capture(&s, 6000, 999), REFUSAL_NONE);
     assert_int_equal(s.from.posted, 3900);
     assert_int_equal(s.from.held, 0);
@@ -124,6 +123,20 @@ static void test_a_partners_part_pays_its_share_and_frees_the_rest(void **state)
     by_partner(&s);
     assert_int_equal(capture(&s, 59, 0), REFUSAL_NONE);
     assert_int_equal(s.fees.version, 1); /* no fee, no posting */
+}
+
+/* What was promised is paid; but nobody sends by way of a hold what a frozen wallet can't. */
+static void test_a_frozen_payer_captures_nothing(void **state)
+{
+    struct scene s;
+    (void)state;
+    place(&s, 6000, 100);
+    s.from.status = ACCOUNT_FROZEN;
+    assert_int_equal(capture(&s, 6000, 999), REFUSAL_WALLET_FROZEN);
+    assert_int_equal(s.hold.status, HOLD_OPEN);
+    by_partner(&s);
+    assert_int_equal(capture(&s, 6000, 999), REFUSAL_NONE);
+    assert_int_equal(s.to.posted, 6000);
 }
 
 /* Else who pays would hold much, at a fee that is capped, and send a little of it for nothing. */
@@ -217,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_what_is_held_is_not_available),
         cmocka_unit_test(test_captured_whole),
         cmocka_unit_test(test_a_partners_part_pays_its_share_and_frees_the_rest),
+        cmocka_unit_test(test_a_frozen_payer_captures_nothing),
         cmocka_unit_test(test_the_payers_part_pays_the_whole_fee),
         cmocka_unit_test(test_each_refusal),
         cmocka_unit_test(test_given_up_or_expired),
