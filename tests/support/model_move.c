@@ -472,6 +472,8 @@ static const char *refuse_finish(const struct model *model, const struct step *s
         return "hold_finished";
     if (step->kind == STEP_VOID)
         return NULL;
+    if (model_is_user(step->caller) && model_move_is_frozen(model, hold->from))
+        return "wallet_frozen";
     move->remaining = hold->amount;
     if (move->amount > hold->amount)
         return "capture_exceeds_hold";
