@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ledger/money.h"
 #include "scripting/fee_rule.h"
 
 static void fail(struct fee_decision *decision, const char *what, const char *rule)
@@ -42,8 +43,8 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                  facts->tier, facts->own ? "own" : "different owners'");
         return;
     }
-    if (!fee_rule_amount(rule, facts->amount, &fee)) {
-        fail(decision, "the fee does not fit into 64 bits", rule->name);
+    if (!fee_rule_amount(rule, facts->amount, &fee) || fee > MONEY_MAX) {
+        fail(decision, "the fee is more than money can be", rule->name);
         return;
     }
     if (fee > facts->amount && !rule->may_exceed_amount) {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "ledger/money.h"
 #include "scripting/bundle.h"
 #include "tests/unit/base/dies.h"
 #include "tests/unit/scripting/folder.h"
@@ -33,6 +34,10 @@ static int begin(void **state)
                "return fee { id = 'high', version = 3, owner = 'x', rounding = 'up', applies = { "
                "kind = 'transfer', currency = 'ZAR', own = false, tiers = { 2 } }, slabs = { { "
                "flat = ZAR '1' } }, may_exceed_amount = true }");
+    folder_put(&folder, "much.fee.lua",
+               "return fee { id = 'much', version = 1, owner = 'x', rounding = 'up', applies = { "
+               "kind = 'hold', currency = 'ZAR' }, slabs = { { rate = pct '100', flat = ZAR '1' } "
+               "}, may_exceed_amount = true }");
     bundle = bundle_load(folder.path, &report);
     folder_remove(&folder);
     return bundle == NULL;
@@ -120,6 +125,19 @@ static void test_a_fee_above_the_amount(void **state)
     expect(&decision, "high@3", 100);
 }
 
+/* It refuses the movement; it doesn't end the worker. */
+static void test_a_fee_that_is_no_money(void **state)
+{
+    struct fee_facts facts = {"hold", MONEY_MAX - 100, CURRENCY_ZAR, 0, false};
+    struct fee_decision decision;
+    (void)state;
+    fee_price(bundle, &facts, &decision);
+    expect(&decision, "much@1", MONEY_MAX);
+    facts.amount++;
+    fee_price(bundle, &facts, &decision);
+    refused(&decision, "the fee is more than money can be: much@1");
+}
+
 static void no_tier(void *unused)
 {
     (void)unused;
@@ -138,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_the_rule_that_applies),
         cmocka_unit_test(test_no_rule),
         cmocka_unit_test(test_a_fee_above_the_amount),
+        cmocka_unit_test(test_a_fee_that_is_no_money),
         cmocka_unit_test(test_misuse_dies),
     };
     return cmocka_run_group_tests(tests, begin, end);
