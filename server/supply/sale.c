@@ -265,6 +265,17 @@ static void ask(struct sale *sale, bool deliver)
         rest_unknown(sale);
 }
 
+/* A process that was stopped between writing down that it asks and asking may wake when others have
+ * given the purchase up: the question must be over within its lease, or isn't asked. */
+static void deliver(struct sale *sale)
+{
+    const struct supplier *supplier = till_supplier(sale);
+    if (supplier != NULL && !till_has_time(sale, supplier->timeout_us))
+        till_leave(sale);
+    else
+        ask(sale, true);
+}
+
 /* Nothing has been asked for yet: the one moment when it can simply be given up. The breaker wasn't
  * shut when a new purchase came; but it lets one through at a time, and that one has the money. */
 static void begin_or_give_up(struct sale *sale)
@@ -291,7 +302,7 @@ void sale_advance(struct sale *sale)
         if (sale->found)
             till_move(sale, step_to(PURCHASE_UNKNOWN));
         else
-            ask(sale, true);
+            deliver(sale);
         return;
     case PURCHASE_UNKNOWN:
         ask(sale, false);

@@ -20,9 +20,11 @@ struct sale {
     struct till_ticket *ticket; /* NULL: nobody waits */
     ev_timer timer;             /* until the ticket's deadline */
     struct arena arena;
-    bool found;   /* by the sweep: how far its last driver got is not known */
-    bool again;   /* the supplier was asked for it before */
-    bool resting; /* after this step nothing more for now */
+    int64_t lease_end;      /* monotonic us: another may drive it then; 0: no step has said */
+    int64_t lease_end_wall; /* Unix us: the same, for a machine that was asleep */
+    bool found;             /* by the sweep: how far its last driver got is not known */
+    bool again;             /* the supplier was asked for it before */
+    bool resting;           /* after this step nothing more for now */
     char key[UUID_TEXT_MAX + 24];
     char reference[UUID_TEXT_MAX];
     struct sale *next, *previous;
@@ -37,7 +39,8 @@ void till_move(struct sale *sale, struct purchases_step step);
 void till_rest(struct sale *sale, struct purchases_step step, int64_t delay_us);
 bool till_submit(struct sale *sale);
 void till_note_stuck(const struct sale *sale);
-struct supplier *till_supplier(struct sale *sale); /* NULL: the configuration has none */
+struct supplier *till_supplier(struct sale *sale);       /* NULL: the configuration has none */
+bool till_has_time(const struct sale *sale, int64_t us); /* so much is left of the lease */
 const uint8_t *till_key(const struct sale *sale);
 
 #endif

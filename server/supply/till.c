@@ -133,6 +133,8 @@ void till_move(struct sale *sale, struct purchases_step step)
     step.from = &sale->purchase;
     if (step.next_at == 0)
         step.next_at = clock_now() + TILL_LEASE_US;
+    sale->lease_end = clock_monotonic() + TILL_LEASE_US;
+    sale->lease_end_wall = step.next_at;
     sale->question = (struct purchases_question){.arena = &sale->arena, .done = moved};
     if (!purchases_move(sale->till->settings.pool, &step, &sale->question))
         till_leave(sale);
@@ -143,6 +145,11 @@ void till_rest(struct sale *sale, struct purchases_step step, int64_t delay_us)
     sale->resting = true;
     step.next_at = clock_now() + delay_us;
     till_move(sale, step);
+}
+
+bool till_has_time(const struct sale *sale, int64_t us)
+{
+    return clock_monotonic() + us <= sale->lease_end && clock_now() + us <= sale->lease_end_wall;
 }
 
 void till_note_stuck(const struct sale *sale)
