@@ -236,27 +236,31 @@ static bool note_balances(struct archive_state *state, const struct parts *parts
 }
 
 /* Whoever read a key before its answer was written down may be about to read its transaction: all
- * that began before are waited for. */
+ * that have begun by now are waited for. They are told by their locks on themselves, which
+ * everybody may see; when another role's began (pg_stat_activity) is kept from who isn't in
+ * pg_read_all_stats. Autovacuum, of no user, reads no keys. */
 static bool await_others(struct archive_state *state)
 {
-    char since[64];
-    char sql[300];
-    int64_t older = 1;
-    if (!archive_state_text(state, "select clock_timestamp()", since, sizeof since))
+    int64_t left = 1;
+    /* within a transaction it shows the same for ever, unless it's told to look again */
+    if (!archive_state_run(state, "select pg_stat_clear_snapshot()") ||
+        !archive_state_run(state, "select set_config('moolah.others', coalesce(string_agg("
+                                  "l.virtualtransaction, ','), ''), true) from pg_locks l "
+                                  "join pg_stat_activity a on a.pid = l.pid where l.locktype = "
+                                  "'virtualxid' and l.pid <> pg_backend_pid() and a.datname = "
+                                  "current_database() and a.usesysid is not null"))
         return false;
-    snprintf(sql, sizeof sql,
-             "select count(*) from pg_stat_activity where datname = current_database() and "
-             "backend_type = 'client backend' and pid <> pg_backend_pid() and xact_start <= '%s'",
-             since);
-    for (int i = 0; i < WAIT_TRIES && older > 0; i++) {
-        /* within a transaction it shows the same for ever, unless it's told to look again */
-        if (!archive_state_run(state, "select pg_stat_clear_snapshot()") ||
-            !archive_state_number(state, sql, &older))
+    for (int i = 0; i < WAIT_TRIES && left > 0; i++) {
+        if (!archive_state_number(state,
+                                  "select count(*) from pg_locks where locktype = 'virtualxid' "
+                                  "and virtualtransaction = any (string_to_array("
+                                  "current_setting('moolah.others'), ','))",
+                                  &left))
             return false;
-        if (older > 0)
+        if (left > 0)
             usleep(100000);
     }
-    return older == 0 ||
+    return left == 0 ||
            archive_state_fail(state, "another transaction has been open for a minute (a backup?): "
                                      "try again when it has ended");
 }

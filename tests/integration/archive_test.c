@@ -10,9 +10,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
+#include <unistd.h>
 
 #include "support/talk.h"
 
@@ -185,6 +188,59 @@ static void test_killed_on_the_way(void **state)
     assert_string_equal(talk.call.answer, receipt);
 }
 
+/* The archivist's last look for others, since it's one; "": it hasn't looked. */
+static const char *look(PGconn *owner, char text[64])
+{
+    PGresult *answer =
+        PQexec(owner, "select max(query_start) from pg_stat_activity where usename "
+                      "= 'archivist' and query like 'select count(*) from pg_locks%'");
+    assert_int_equal(PQresultStatus(answer), PGRES_TUPLES_OK);
+    snprintf(text, 64, "%s", PQgetvalue(answer, 0, 0));
+    PQclear(answer);
+    return text;
+}
+
+static PGconn *connect_as(const char *role)
+{
+    char conninfo[400];
+    snprintf(conninfo, sizeof conninfo, "%s%s%s", talk.stack->database,
+             role == NULL ? "" : " user=", role == NULL ? "" : role);
+    PGconn *conn = PQconnectdb(conninfo);
+    assert_int_equal(PQstatus(conn), CONNECTION_OK);
+    return conn;
+}
+
+/* Who owns the tables needn't be allowed to see when others' transactions began: they are waited
+ * for all the same. */
+static void test_others_are_waited_for(void **state)
+{
+    char first[64] = "";
+    char now[64] = "";
+    (void)state;
+    talk_sql("create role reader login; create role archivist login; do $$ begin execute "
+             "format('grant %I to archivist', current_user); end $$");
+    PGconn *owner = connect_as(NULL);
+    PGconn *reader = connect_as("reader");
+    PQclear(PQexec(reader, "begin"));
+    PQclear(PQexec(reader, "select 1"));
+    shell("{ $MOOLAH db archive --database \"$MOOLAH_DATABASE user=archivist\" --month $MONTH "
+          "--to \"$DATA\"; echo \"ended: $?\"; } >\"$DATA/waited\" 2>&1 </dev/null &");
+    for (int i = 0; i < 1000 && (first[0] == '\0' || strcmp(first, now) == 0); i++) {
+        snprintf(first, sizeof first, "%s", first[0] == '\0' ? now : first);
+        assert_int_not_equal(shell("grep ended: \"$DATA/waited\""), 0);
+        look(owner, now);
+        usleep(20000);
+    }
+    assert_string_not_equal(first, now); /* it has looked, and again */
+    PQclear(PQexec(owner, "select pg_terminate_backend(pid) from pg_stat_activity where usename = "
+                          "'archivist'"));
+    assert_int_equal(shell("for i in $(seq 500); do grep -q ended: \"$DATA/waited\" && exit 0; "
+                           "sleep 0.02; done; exit 1"),
+                     0);
+    PQfinish(reader);
+    PQfinish(owner);
+}
+
 static void test_taken_out(void **state)
 {
     (void)state;
@@ -355,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_a_month_grows_old),
         cmocka_unit_test(test_what_is_not_taken_out),
         cmocka_unit_test(test_killed_on_the_way),
+        cmocka_unit_test(test_others_are_waited_for),
         cmocka_unit_test(test_taken_out),
         cmocka_unit_test(test_what_is_asked_meanwhile),
         cmocka_unit_test(test_the_verifier_looks_at_it),
