@@ -277,8 +277,18 @@ static bool same_id(const char *a, const char *b)
 static void check_pair(const struct fee_rule *a, const struct fee_rule *b,
                        struct bundle_report *report)
 {
-    if (same_id(a->name, b->name))
+    bool dated =
+        a->from > INT64_MIN || a->to < INT64_MAX || b->from > INT64_MIN || b->to < INT64_MAX;
+    if (same_id(a->name, b->name) && !dated)
         bundle_report_add(report, b->file, 0, 0, "its id is taken by %s", a->file);
+    else if (strcmp(a->name, b->name) == 0)
+        bundle_report_add(report, b->file, 0, 0, "%s has the same id and version: raise it",
+                          a->file);
+    else if (same_id(a->name, b->name) && fee_rule_meets(a, b))
+        bundle_report_add(report, b->file, 0, 0,
+                          "two versions effective at once, the other is %s: let one end "
+                          "(effective.to) when the other begins",
+                          a->file);
     else if (fee_rule_overlaps(a, b))
         bundle_report_add(report, b->file, 0, 0,
                           "applies to the same movements as %s: tell them apart by tiers or own",

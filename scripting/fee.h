@@ -16,8 +16,9 @@ struct fee_facts {
     const char *kind; /* "transfer" */
     int64_t amount;   /* minor units, 1 .. 2^53-1 */
     currency currency;
-    int tier; /* the payer's KYC tier, 0..3 */
-    bool own; /* between two wallets of one owner */
+    int tier;   /* the payer's KYC tier, 0..3 */
+    bool own;   /* between two wallets of one owner */
+    int64_t at; /* when it is decided, Unix us: no clock is looked at */
 };
 
 enum fee_outcome {

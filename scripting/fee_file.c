@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/zone.h"
 #include "scripting/rule_reader.h"
 #include "scripting/vocabulary.h"
 
@@ -86,6 +87,60 @@ static void read_applies(struct compile *c, int table)
     c->rule->other = !own_given || !own;
     read_tiers(c, -1);
     c->reader.place = (struct rule_place){0};
+    lua_pop(c->reader.lua, 1);
+}
+
+/* One end of the period. `*moment` stays when it's absent, or wrong, which was said. */
+static bool read_moment(struct compile *c, const char *key, int zone, int64_t *moment)
+{
+    char text[17];
+    if (!rule_reader_has(&c->reader, -1, key))
+        return false;
+    if (rule_reader_text(&c->reader, -1, key, sizeof text - 1, text) && zone > 0 &&
+        !zone_parse(zone, slice_of(text), moment))
+        rule_reader_fault(&c->reader, key, "%s must be a date and a time like \"2026-12-01 00:00\"",
+                          key);
+    return true;
+}
+
+static int read_zone(struct compile *c)
+{
+    char name[64];
+    if (!rule_reader_text(&c->reader, -1, "zone", sizeof name - 1, name))
+        return 0;
+    int zone = zone_find(slice_of(name));
+    if (zone == 0)
+        rule_reader_fault(&c->reader, "zone",
+                          "zone '%.40s' isn't known; a known one is \"Africa/Johannesburg\"", name);
+    if (zone == 0 || zone_open_one(zone) == NULL) /* a server has long done it */
+        return zone;
+    rule_reader_fault(&c->reader, "zone", "the system's time zones lack %s: install tzdata", name);
+    return 0;
+}
+
+static void read_effective(struct compile *c, int table)
+{
+    static const char *const known[] = {"from", "to", "zone", NULL};
+    struct fee_rule *rule = c->rule;
+    rule->from = INT64_MIN;
+    rule->to = INT64_MAX;
+    int type = rule_reader_push(&c->reader, table, "effective");
+    if (type == LUA_TTABLE) {
+        c->reader.place = (struct rule_place){"effective", 0, NULL, 0};
+        rule_reader_check_keys(&c->reader, -1, known);
+        int zone = read_zone(c);
+        bool begins = read_moment(c, "from", zone, &rule->from);
+        bool ends = read_moment(c, "to", zone, &rule->to);
+        if (!begins && !ends)
+            rule_reader_fault(&c->reader, "", "effective needs from, to, or both");
+        else if (rule->from >= rule->to)
+            rule_reader_fault(&c->reader, "to", "to must be later than from");
+        c->reader.place = (struct rule_place){0};
+    } else if (type != LUA_TNIL) {
+        rule_reader_fault(&c->reader, "effective",
+                          "effective must say when: { from = \"2026-12-01 00:00\", zone = "
+                          "\"Africa/Johannesburg\" }");
+    }
     lua_pop(c->reader.lua, 1);
 }
 
@@ -190,7 +245,7 @@ static void check_largest(struct compile *c)
 static void read_rule(struct rule_reader *r, int table)
 {
     static const char *const known[] = {
-        "id",      "version", "owner",    "applies",           "mode",       "slabs",
+        "id",      "version", "owner",    "applies",           "effective",  "mode", "slabs",
         "minimum", "cap",     "rounding", "may_exceed_amount", "refundable", NULL};
     struct compile *c = (struct compile *)(void *)r;
     struct rule_head head;
@@ -198,6 +253,7 @@ static void read_rule(struct rule_reader *r, int table)
     rule_reader_head(r, table, &head);
     memcpy(c->rule->name, head.name, sizeof c->rule->name);
     read_applies(c, table);
+    read_effective(c, table);
     read_slabs(c, table);
     read_ways(c, table);
     read_bounds(c, table);

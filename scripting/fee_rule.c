@@ -6,12 +6,18 @@
 bool fee_rule_applies(const struct fee_rule *rule, const struct fee_facts *facts)
 {
     return rule->currency == facts->currency && (rule->tiers >> facts->tier & 1) != 0 &&
-           (facts->own ? rule->own : rule->other) && strcmp(rule->kind, facts->kind) == 0;
+           (facts->own ? rule->own : rule->other) && facts->at >= rule->from &&
+           facts->at < rule->to && strcmp(rule->kind, facts->kind) == 0;
+}
+
+bool fee_rule_meets(const struct fee_rule *a, const struct fee_rule *b)
+{
+    return a->from < b->to && b->from < a->to;
 }
 
 bool fee_rule_overlaps(const struct fee_rule *a, const struct fee_rule *b)
 {
-    return a->currency == b->currency && (a->tiers & b->tiers) != 0 &&
+    return fee_rule_meets(a, b) && a->currency == b->currency && (a->tiers & b->tiers) != 0 &&
            ((a->own && b->own) || (a->other && b->other)) && strcmp(a->kind, b->kind) == 0;
 }
 

@@ -22,6 +22,8 @@ struct fee_rule {
     currency currency;
     unsigned tiers;  /* bit per tier */
     bool own, other; /* applies between own wallets, between those of two owners */
+    int64_t from;    /* the moments when it applies, Unix us; INT64_MIN: ever since */
+    int64_t to;      /* the first at which it doesn't any more; INT64_MAX: for ever */
     bool graduated; /* each slab prices its part of the amount; else the one the whole falls into */
     bool may_exceed_amount;
     bool refundable; /* a refund gives its share back */
@@ -36,6 +38,9 @@ bool fee_rule_applies(const struct fee_rule *rule, const struct fee_facts *facts
 
 /* Could both apply to the same facts? */
 bool fee_rule_overlaps(const struct fee_rule *a, const struct fee_rule *b);
+
+/* Is there a moment at which both are effective? */
+bool fee_rule_meets(const struct fee_rule *a, const struct fee_rule *b);
 
 /* What `amount` costs by this rule. False: it doesn't fit into 64 bits. */
 bool fee_rule_amount(const struct fee_rule *rule, int64_t amount, int64_t *fee);

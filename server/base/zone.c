@@ -212,25 +212,40 @@ static void set_place(const char *tz)
     tzset();
 }
 
-const char *zone_open(void)
+/* NULL, or the name of the first that isn't there. */
+static const char *open_some(int first, int end)
 {
     char before[256];
     const char *tz = getenv("TZ");
     const char *missing = NULL;
-    if (is_open)
-        return NULL;
     snprintf(before, sizeof before, "%s", tz == NULL ? "" : tz);
-    zones[0] = (struct zone){.parts = {{INT64_MIN / 4, 0}}, .count = 1};
-    for (int i = 1; i < NAME_COUNT && missing == NULL; i++) {
+    for (int i = first; i < end && missing == NULL; i++) {
         char place[64];
         snprintf(place, sizeof place, ":%s", names[i]);
         set_place(place);
-        learn(&zones[i]);
-        missing = has_file(names[i]) ? NULL : names[i];
+        if (has_file(names[i]))
+            learn(&zones[i]);
+        else
+            missing = names[i];
     }
     set_place(tz == NULL ? NULL : before);
+    return missing;
+}
+
+const char *zone_open(void)
+{
+    if (is_open)
+        return NULL;
+    zones[0] = (struct zone){.parts = {{INT64_MIN / 4, 0}}, .count = 1};
+    const char *missing = open_some(1, NAME_COUNT);
     is_open = missing == NULL;
     return missing;
+}
+
+const char *zone_open_one(int zone)
+{
+    assert(zone >= 1 && zone < NAME_COUNT);
+    return zones[zone].count > 0 ? NULL : open_some(zone, zone + 1);
 }
 
 int zone_find(struct slice name)
@@ -266,17 +281,22 @@ static int part_at(const struct zone *zone, int64_t second)
     return low;
 }
 
-/* The first second whose local date is `day` (days since 1970) or later. */
-static int64_t begin_of(const struct zone *zone, int64_t day)
+/* The first second whose local time is `local` or later. */
+static int64_t first_at(const struct zone *zone, int64_t local)
 {
-    int64_t midnight = day * DAY; /* local */
-    for (int i = part_at(zone, midnight - 2 * DAY);; i++) {
-        int64_t begin = midnight - zone->parts[i].offset;
+    for (int i = part_at(zone, local - 2 * DAY);; i++) {
+        int64_t begin = local - zone->parts[i].offset;
         if (begin < zone->parts[i].at)
             begin = zone->parts[i].at;
         if (i + 1 == zone->count || begin < zone->parts[i + 1].at)
             return begin;
     }
+}
+
+/* The first second whose local date is `day` (days since 1970) or later. */
+static int64_t begin_of(const struct zone *zone, int64_t day)
+{
+    return first_at(zone, day * DAY);
 }
 
 /* Days since 1970 of a month's first day; month from 0, may run over (Howard Hinnant,
@@ -302,6 +322,43 @@ static int64_t month_of(int64_t day)
     while (month_begin(1970, month + 1) <= day)
         month++;
     return month;
+}
+
+/* The decimal number of `length` digits at `text`; -1: something else stands there. */
+static int64_t number_at(const char *text, int length)
+{
+    int64_t number = 0;
+    for (int i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+bool zone_parse(int zone, struct slice text, int64_t *moment)
+{
+    static const char form[] = "0000-00-00 00:00";
+    assert(zone >= 1 && zone < NAME_COUNT && zones[zone].count > 0);
+    if (text.length != sizeof form - 1)
+        return false;
+    for (size_t i = 0; i < text.length; i++)
+        if (form[i] != '0' && text.at[i] != form[i])
+            return false;
+    int64_t year = number_at(text.at, 4);
+    int64_t month = number_at(text.at + 5, 2);
+    int64_t day = number_at(text.at + 8, 2);
+    int64_t hour = number_at(text.at + 11, 2);
+    int64_t minute = number_at(text.at + 14, 2);
+    if (year < ZONE_YEAR_FIRST || year > ZONE_YEAR_LAST || month < 1 || month > 12 || day < 1 ||
+        hour < 0 || hour > 23 || minute < 0 || minute > 59)
+        return false;
+    int64_t begin = month_begin(year, month - 1);
+    if (day > month_begin(year, month) - begin)
+        return false;
+    int64_t local = (begin + day - 1) * DAY + hour * 3600 + minute * 60;
+    *moment = first_at(&zones[zone], local) * CLOCK_SECOND;
+    return true;
 }
 
 struct zone_span zone_span(int zone, enum zone_period period, int64_t moment)

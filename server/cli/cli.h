@@ -19,9 +19,9 @@ struct cli {
     const uint8_t *secret_key; /* --config's, 32 bytes; NULL: no --config */
     bool is_servers;           /* the database is the configuration's: its role may only serve */
     bool json;
-    const char *phone, *name;                    /* of a user */
-    const char *time_zone;                       /* --time-zone or --config's */
-    const char *kind, *amount, *currency, *tier; /* of a movement to be priced */
+    const char *phone, *name;                         /* of a user */
+    const char *time_zone;                            /* --time-zone or --config's */
+    const char *kind, *amount, *currency, *tier, *at; /* of a movement to be priced */
     bool own;
     const char *month, *folder; /* of an archive */
     int count;                  /* words behind the command's name */

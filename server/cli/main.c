@@ -45,6 +45,7 @@ enum {
     CURRENCY,
     TIER,
     OWN,
+    AT,
     MONTH,
     TO,
     FROM,
@@ -64,6 +65,7 @@ static const struct option options[] = {
     {"currency", required_argument, NULL, CURRENCY},
     {"tier", required_argument, NULL, TIER},
     {"own", no_argument, NULL, OWN},
+    {"at", required_argument, NULL, AT},
     {"month", required_argument, NULL, MONTH},
     {"to", required_argument, NULL, TO},
     {"from", required_argument, NULL, FROM},
@@ -115,12 +117,15 @@ static void print_options(FILE *out, unsigned takes)
             "given\n",
             out);
     if ((takes & CLI_MOVEMENT) != 0)
-        fputs("  --amount AMOUNT       as people write it: 250 or 250.00\n"
-              "  --currency CODE       ISO 4217, like ZAR\n"
-              "  --kind KIND           transfer when not given\n"
-              "  --tier TIER           the payer's KYC tier, 0 (when not given) to 3\n"
-              "  --own                 between two wallets of one owner\n",
-              out);
+        fputs(
+            "  --amount AMOUNT       as people write it: 250 or 250.00\n"
+            "  --currency CODE       ISO 4217, like ZAR\n"
+            "  --kind KIND           transfer when not given\n"
+            "  --tier TIER           the payer's KYC tier, 0 (when not given) to 3\n"
+            "  --own                 between two wallets of one owner\n"
+            "  --at MOMENT           like '2026-12-01 00:00', in Africa/Johannesburg; now when not "
+            "given\n",
+            out);
     if ((takes & CLI_ARCHIVE) != 0)
         fputs("  --month MONTH         like 2024-01, in UTC\n"
               "  --to, --from FOLDER   where moolah-2024-01 will be, or is\n",
@@ -218,6 +223,9 @@ static const char **place_of(struct typed *typed, int option, unsigned *given)
     case TIER:
         *given = CLI_MOVEMENT;
         return &cli->tier;
+    case AT:
+        *given = CLI_MOVEMENT;
+        return &cli->at;
     case MONTH:
         *given = CLI_ARCHIVE;
         return &cli->month;

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/zone.h"
 #include "cli/cli.h"
 #include "scripting/bundle.h"
 #include "scripting/fee.h"
@@ -180,6 +182,8 @@ static void print_price_json(const struct priced *p)
     json_write_int(json, p->facts.tier);
     json_write_key(json, "own");
     json_write_bool(json, p->facts.own);
+    json_write_key(json, "at");
+    json_write_int(json, p->facts.at);
     json_write_key(json, "bundle");
     json_write_text(json, hash);
     json_write_key(json, "priced");
@@ -215,6 +219,23 @@ static void print_price(const struct priced *p)
     }
 }
 
+/* False: that has been said. */
+static bool read_moment(const struct cli *cli, int64_t *at)
+{
+    *at = clock_now();
+    if (cli->at == NULL)
+        return true;
+    const char *missing = zone_open_one(ZONE_USUAL);
+    if (missing != NULL)
+        cli_fail(2, "the system's time zones lack %s: install tzdata", missing);
+    else if (!zone_parse(ZONE_USUAL, slice_of(cli->at), at))
+        cli_fail(2, "--at must be like '2026-12-01 00:00', from %d to %d", ZONE_YEAR_FIRST,
+                 ZONE_YEAR_LAST);
+    else
+        return true;
+    return false;
+}
+
 /* False: it has been said what is wrong with what was typed. */
 static bool read_facts(const struct cli *cli, struct fee_facts *facts)
 {
@@ -240,7 +261,7 @@ static bool read_facts(const struct cli *cli, struct fee_facts *facts)
         return false;
     }
     facts->tier = tier[0] - '0';
-    return true;
+    return read_moment(cli, &facts->at);
 }
 
 static int price(const struct cli *cli)

@@ -16,6 +16,7 @@ void order_price_ask(struct decision *d, const char *kind)
         .currency = d->order->amount.currency,
         .tier = from->tier,
         .own = uuid_equal(&from->owner, &d->transfer.to->owner),
+        .at = d->terms->now,
     };
     d->priced = true;
     if (d->terms->bundle == NULL) {
@@ -86,6 +87,8 @@ static struct slice facts_json(const struct fee_facts *facts, struct arena *aren
     json_write_int(&writer, facts->tier);
     json_write_key(&writer, "own");
     json_write_bool(&writer, facts->own);
+    json_write_key(&writer, "at");
+    json_write_int(&writer, facts->at);
     json_write_object_end(&writer);
     return out.failed ? (struct slice){NULL, 0} : bytes_view(&out);
 }

@@ -425,6 +425,10 @@ static void test_prices(void **state)
     assert_fails("rules price --amount 250 --currency zar", 2, "--currency must be");
     assert_fails("rules price --currency ZAR", 2, "--amount must be like 250 or 250.00");
     assert_fails("rules price --amount 250 --currency ZAR --tier 4", 2, "--tier must be 0 to 3");
+    price = json_of("rules price --amount 250 --currency ZAR --at '2026-12-01 00:00' --json", 0);
+    assert_true(number_of(price, "at") == INT64_C(1796076000000000));
+    assert_fails("rules price --amount 250 --currency ZAR --at tomorrow", 2,
+                 "--at must be like '2026-12-01 00:00', from 2020 to 2049");
     assert_fails("rules price --amount 250 --currency ZAR --tier 1x", 2, "--tier must be 0 to 3");
     static const char *const amounts[] = {"0",     "0.00",
                                           "-1",    "1.5",

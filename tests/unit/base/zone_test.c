@@ -194,12 +194,68 @@ static void test_openapi_lists_them(void **state)
     assert_non_null(strstr(page, listed));
 }
 
+static void shows(const char *zone, const char *text, const char *moment)
+{
+    int64_t parsed = -1;
+
+    assert_true(zone_parse(zone_find(slice_of(zone)), slice_of(text), &parsed));
+    assert_int_equal(parsed, at(moment));
+}
+
+/* Also where a clock shows a time twice, or never. */
+static void test_what_a_clock_shows(void **state)
+{
+    (void)state;
+    shows("UTC", "2020-01-01 00:00", "2020-01-01T00:00:00Z");
+    shows("Africa/Johannesburg", "2026-12-01 00:00", "2026-11-30T22:00:00Z");
+    shows("Africa/Johannesburg", "2028-02-29 23:59", "2028-02-29T21:59:00Z");
+    shows("Europe/Berlin", "2026-07-01 12:30", "2026-07-01T10:30:00Z");
+    shows("Europe/Berlin", "2026-03-29 02:30", "2026-03-29T01:00:00Z");
+    shows("Europe/Berlin", "2026-10-25 02:30", "2026-10-25T00:30:00Z");
+    shows("America/New_York", "2049-12-31 23:59", "2050-01-01T04:59:00Z");
+}
+
+static void test_what_no_clock_shows(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "2026-12-01",
+        "2026-12-01 00:00:00",
+        "2026-12-01T00:00",
+        "2026-12-1 000:00",
+        "2019-12-31 00:00",
+        "2050-01-01 00:00",
+        "2026-00-01 00:00",
+        "2026-13-01 00:00",
+        "2026-02-29 00:00",
+        "2026-12-00 00:00",
+        "2026-12-32 00:00",
+        "2026-12-01 24:00",
+        "2026-12-01 00:60",
+        "2026-12-01 -1:00",
+        "+026-12-01 00:00",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        int64_t moment = 4711;
+
+        assert_false(zone_parse(ZONE_USUAL, slice_of(texts[i]), &moment));
+        assert_int_equal(moment, 4711);
+    }
+}
+
 /* TZ is what it was; a second call does nothing. */
 static int open_zones(void **state)
 {
     (void)state;
+    int64_t moment = 0;
     setenv("TZ", "Asia/Tokyo", 1);
-    const char *missing = zone_open();
+    const char *missing = zone_open_one(ZONE_USUAL);
+    if (missing != NULL || !zone_parse(ZONE_USUAL, SLICE("2026-12-01 00:00"), &moment) ||
+        moment != at("2026-11-30T22:00:00Z"))
+        return -1;
+    missing = zone_open();
     bool kept = strcmp(getenv("TZ"), "Asia/Tokyo") == 0;
     unsetenv("TZ");
     tzset();
@@ -216,6 +272,8 @@ int main(void)
         cmocka_unit_test(test_spans_are_a_line),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_openapi_lists_them),
+        cmocka_unit_test(test_what_a_clock_shows),
+        cmocka_unit_test(test_what_no_clock_shows),
     };
     return cmocka_run_group_tests(tests, open_zones, NULL);
 }

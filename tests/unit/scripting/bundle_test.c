@@ -285,6 +285,67 @@ static void test_rules_that_get_in_each_others_way(void **state)
     assert_int_equal(report.count, 0);
 }
 
+/* The same rule, effective from one day to another of December 2026; 0: that end is open. */
+static const char *dated(int version, int from, int to)
+{
+    static char text[500];
+    char begin[40] = "";
+    char end[40] = "";
+
+    if (from > 0)
+        snprintf(begin, sizeof begin, "from = '2026-12-%02d 00:00', ", from);
+    if (to > 0)
+        snprintf(end, sizeof end, "to = '2026-12-%02d 00:00', ", to);
+    snprintf(text, sizeof text,
+             "return fee { id = 'a', version = %d, owner = 'x', rounding = 'up', applies = { kind "
+             "= 'transfer', currency = 'ZAR' }, slabs = { { flat = ZAR '%d' } }, effective = { %s%s"
+             "zone = 'Africa/Johannesburg' } }\n",
+             version, version, begin, end);
+    return text;
+}
+
+static int64_t price_on(const struct bundle *bundle, int64_t at)
+{
+    const struct fee_facts facts = {
+        .kind = "transfer", .amount = 100000, .currency = CURRENCY_ZAR, .at = at};
+    struct fee_decision decision;
+
+    fee_price(bundle, &facts, &decision);
+    return decision.outcome == FEE_OK ? decision.total : -1;
+}
+
+/* One id, several versions: each has its time, to the microsecond. */
+static void test_versions_follow_each_other(void **state)
+{
+    (void)state;
+    const int64_t second = INT64_C(1796076000000000); /* 2026-12-01 00:00 in Johannesburg */
+    const int64_t day = INT64_C(86400000000);
+
+    folder_put(&folder, "a1.fee.lua", dated(1, 0, 1));
+    folder_put(&folder, "a2.fee.lua", dated(2, 1, 5));
+    folder_put(&folder, "a3.fee.lua", dated(3, 8, 0));
+
+    struct bundle *bundle = load();
+
+    assert_non_null(bundle);
+    assert_int_equal(price_on(bundle, 0), 100);
+    assert_int_equal(price_on(bundle, second - 1), 100);
+    assert_int_equal(price_on(bundle, second), 200);
+    assert_int_equal(price_on(bundle, second + 4 * day - 1), 200);
+    assert_int_equal(price_on(bundle, second + 4 * day), -1); /* a gap is refused, never free */
+    assert_int_equal(price_on(bundle, second + 7 * day), 300);
+    assert_int_equal(price_on(bundle, INT64_MAX - 1), 300);
+    bundle_release(bundle);
+    folder_put(&folder, "a3.fee.lua", dated(3, 4, 0));
+    expect("a3.fee.lua", "two versions effective at once, the other is a2.fee.lua: let one end "
+                         "(effective.to) when the other begins");
+    folder_put(&folder, "a3.fee.lua", dated(2, 8, 0));
+    expect("a3.fee.lua", "a2.fee.lua has the same id and version: raise it");
+    folder_put(&folder, "a3.fee.lua", rule("b", "ZAR", 0));
+    assert_null(load());
+    assert_int_equal(report.count, 2); /* it applies to the same movements as both others */
+}
+
 static void test_an_image_is_the_bundle_again(void **state)
 {
     (void)state;
@@ -413,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sizes, begin, end),
         cmocka_unit_test_setup_teardown(test_too_many_files, begin, end),
         cmocka_unit_test_setup_teardown(test_rules_that_get_in_each_others_way, begin, end),
+        cmocka_unit_test_setup_teardown(test_versions_follow_each_other, begin, end),
         cmocka_unit_test_setup_teardown(test_an_image_is_the_bundle_again, begin, end),
         cmocka_unit_test_setup_teardown(test_the_files_are_kept_whole, begin, end),
         cmocka_unit_test(test_a_report),

@@ -98,7 +98,7 @@ static void test_defaults(void **state)
         if (optional[i] == 8)
             assert_int_equal(rule.tiers, 15);
         else if (optional[i] == 9)
-            assert_true(rule.own && rule.other);
+            assert_true(rule.own && rule.other && rule.from == INT64_MIN && rule.to == INT64_MAX);
         else if (optional[i] == 11)
             assert_false(rule.graduated);
         else if (optional[i] == 17)
@@ -112,6 +112,36 @@ static void test_defaults(void **state)
     assert_true(fee_file_compile("x.fee.lua", bytes_view(&text), &rule, &report));
     assert_true(rule.own && !rule.other);
     bytes_release(&text);
+}
+
+/* When it counts: either end may be missing. */
+static void test_when_it_is_effective(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *effective;
+        int64_t from, to;
+    } good[] = {
+        {"{ from = '2026-12-01 00:00', to = '2027-01-01 00:00', zone = 'Africa/Johannesburg' }",
+         INT64_C(1796076000000000), INT64_C(1798754400000000)},
+        {"{ from = '2026-12-01 00:00', zone = 'UTC' }", INT64_C(1796083200000000), INT64_MAX},
+        {"{ to = '2026-12-01 00:00', zone = 'UTC' }", INT64_MIN, INT64_C(1796083200000000)},
+    };
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct bundle_report report = {.count = 0};
+        struct fee_rule rule;
+        struct bytes text;
+        char with[200];
+
+        bytes_init(&text, NULL);
+        snprintf(with, sizeof with, "version = 3, effective = %s,", good[i].effective);
+        edit(&text, 3, with);
+        assert_true(fee_file_compile("x.fee.lua", bytes_view(&text), &rule, &report));
+        assert_int_equal(rule.from, good[i].from);
+        assert_int_equal(rule.to, good[i].to);
+        bytes_release(&text);
+    }
 }
 
 /* One line is wrong; the finding says where and what. */
@@ -134,6 +164,24 @@ static const struct fault {
     {3, "    version = 0,", 3, 5, "version must be an integer from 1 to 999999"},
     {3, "    version = 1000000,", 3, 5, "version must be an integer from 1 to 999999"},
     {3, "    version = '3',", 3, 5, "version must be an integer from 1 to 999999"},
+    {3, "version = 3, effective = '2026-12-01',", 3, 14,
+     "effective must say when: { from = \"2026-12-01 00:00\", zone = \"Africa/Johannesburg\" }"},
+    {3, "version = 3, effective = {},", 3, 14, "zone must be a text of 1 to 63 characters"},
+    {3, "version = 3, effective = { from = '2026-12-01 00:00' },", 3, 14,
+     "zone must be a text of 1 to 63 characters"},
+    {3, "version = 3, effective = { zone = 'UTC' },", 3, 14, "effective needs from, to, or both"},
+    {3, "version = 3, effective = { from = '2026-12-01 00:00', zone = 'Zulu' },", 3, 55,
+     "zone 'Zulu' isn't known; a known one is \"Africa/Johannesburg\""},
+    {3, "version = 3, effective = { from = '2026-12-01', zone = 'UTC' },", 3, 28,
+     "from must be a date and a time like \"2026-12-01 00:00\""},
+    {3, "version = 3, effective = { from = 2026, zone = 'UTC' },", 3, 28,
+     "from must be a text of 1 to 16 characters"},
+    {3, "version = 3, effective = { untill = '2026-12-01 00:00', zone = 'UTC' },", 3, 28,
+     "unknown key 'untill'"},
+    {3,
+     "version = 3, effective = { from = '2026-12-01 00:00', to = '2026-12-01 00:00', zone = 'UTC' "
+     "},",
+     3, 55, "to must be later than from"},
     {4, "", 0, 0, "owner must be a text of 1 to 63 characters"},
     {6, "        kind = 'loan',", 6, 9,
      "kind 'loan' has no fees; known are: transfer, hold, withdrawal, purchase"},
@@ -331,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_whole_rule),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_when_it_is_effective),
         cmocka_unit_test(test_what_is_wrong_and_where),
         cmocka_unit_test(test_many_faults),
         cmocka_unit_test(test_faults_made_by_a_loop),

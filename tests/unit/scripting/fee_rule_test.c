@@ -188,7 +188,8 @@ static void test_what_does_not_fit_is_no_price(void **state)
 
 /* The check of a bundle rests on this: two rules overlap when, and only when, there are facts to
  * which both apply. All pairs of rules, all facts. */
-enum { KINDS = 2, CURRENCIES = 2, TIERS = 4, RULES = KINDS * CURRENCIES * 15 * 3 };
+enum { KINDS = 2, CURRENCIES = 2, TIERS = 4, MOMENTS = 2 };
+enum { PERIODS = 3, RULES = KINDS * CURRENCIES * 15 * 3 * PERIODS };
 
 static const char *const kinds[KINDS] = {"transfer", "deposit"};
 
@@ -202,8 +203,11 @@ static struct fee_rule nth_rule(int n)
     n /= CURRENCIES;
     rule.tiers = (unsigned)(n % 15) + 1;
     n /= 15;
-    rule.own = n != 0;
-    rule.other = n != 1;
+    rule.own = n % 3 != 0;
+    rule.other = n % 3 != 1;
+    n /= 3;
+    rule.from = n == 0 ? 50 : INT64_MIN;
+    rule.to = n == 1 ? 50 : INT64_MAX;
     return rule;
 }
 
@@ -211,12 +215,13 @@ static bool both_apply_somewhere(const struct fee_rule *a, const struct fee_rule
 {
     bool found = false;
 
-    for (int n = 0; n < KINDS * CURRENCIES * TIERS * 2; n++) {
+    for (int n = 0; n < KINDS * CURRENCIES * TIERS * 2 * MOMENTS; n++) {
         const struct fee_facts facts = {
             .kind = kinds[n % KINDS],
             .currency = n / KINDS % CURRENCIES == 0 ? CURRENCY_ZAR : currency_parse(SLICE("USD")),
             .tier = n / KINDS / CURRENCIES % TIERS,
-            .own = n / KINDS / CURRENCIES / TIERS == 1,
+            .own = n / KINDS / CURRENCIES / TIERS % 2 == 1,
+            .at = 49 + n / KINDS / CURRENCIES / TIERS / 2,
             .amount = 1,
         };
         found = found || (fee_rule_applies(a, &facts) && fee_rule_applies(b, &facts));

@@ -52,7 +52,7 @@ static int end(void **state)
 
 static struct fee_decision price(int64_t amount, int tier, bool own)
 {
-    const struct fee_facts facts = {"transfer", amount, CURRENCY_ZAR, tier, own};
+    const struct fee_facts facts = {"transfer", amount, CURRENCY_ZAR, tier, own, 0};
     struct fee_decision decision;
 
     memset(&decision, 0x55, sizeof decision);
@@ -100,7 +100,7 @@ static void test_no_rule(void **state)
 {
     (void)state;
     struct fee_decision decision = price(10000, 3, false);
-    struct fee_facts facts = {"transfer", 1, currency_parse(SLICE("USD")), 0, true};
+    struct fee_facts facts = {"transfer", 1, currency_parse(SLICE("USD")), 0, true, 0};
 
     refused(&decision,
             "no rule applies to: transfer, ZAR, tier 3, between different owners' wallets");

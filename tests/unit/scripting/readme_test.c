@@ -48,7 +48,7 @@ static int end(void **state)
 
 static int64_t price(const struct bundle *bundle, int64_t amount, int tier)
 {
-    const struct fee_facts facts = {"transfer", amount, CURRENCY_ZAR, tier, false};
+    const struct fee_facts facts = {"transfer", amount, CURRENCY_ZAR, tier, false, 0};
     struct fee_decision decision;
 
     fee_price(bundle, &facts, &decision);
@@ -116,6 +116,7 @@ static void test_all_keys_are_there(void **state)
                                        "`applies.kind`",
                                        "`applies.currency`",
                                        "`applies.own`",
+                                       "`effective`",
                                        "`slabs`",
                                        "`mode`",
                                        "`minimum`",
