@@ -24,11 +24,24 @@ static const struct fee_rule *find(const struct bundle *bundle, const struct fee
     return NULL;
 }
 
+static void put_line(struct fee_decision *decision, const struct fee_rule *rule, int at,
+                     int64_t amount)
+{
+    struct fee_line *line = &decision->lines[decision->count++];
+    _Static_assert(sizeof line->rule == sizeof rule->name, "names fit");
+    _Static_assert(sizeof line->code == sizeof rule->lines[0].code, "codes fit");
+    memcpy(line->rule, rule->name, sizeof line->rule);
+    memcpy(line->code, rule->lines[at].code, sizeof line->code);
+    line->amount = amount;
+    line->refundable = rule->lines[at].refundable;
+}
+
 void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                struct fee_decision *decision)
 {
     assert(facts->tier >= 0 && facts->tier <= 3 && facts->amount > 0);
     const struct fee_rule *rule = find(bundle, facts);
+    int64_t lines[FEE_LINES_MAX];
     int64_t fee;
     decision->outcome = FEE_OK;
     decision->count = 0;
@@ -43,7 +56,7 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                  facts->tier, facts->own ? "own" : "different owners'");
         return;
     }
-    if (!fee_rule_amount(rule, facts->amount, &fee) || fee > MONEY_MAX) {
+    if (!fee_rule_price(rule, facts->amount, lines, &fee) || fee > MONEY_MAX) {
         fail(decision, "the fee is more than money can be", rule->name);
         return;
     }
@@ -52,11 +65,8 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
              rule->name);
         return;
     }
-    struct fee_line *line = &decision->lines[decision->count++];
-    memcpy(line->rule, rule->name, sizeof line->rule);
-    snprintf(line->code, sizeof line->code, "fee");
-    line->amount = fee;
-    line->refundable = rule->refundable;
+    for (int i = 0; i < rule->line_count; i++)
+        put_line(decision, rule, i, lines[i]);
     decision->total = fee;
 }
 

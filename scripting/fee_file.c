@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/zone.h"
+#include "scripting/fee_lines.h"
 #include "scripting/rule_reader.h"
 #include "scripting/vocabulary.h"
 
@@ -12,25 +13,6 @@ struct compile {
     struct rule_reader reader; /* first */
     struct fee_rule *rule;
 };
-
-static void read_rate(struct compile *c, int table, int64_t *out)
-{
-    int type = rule_reader_push(&c->reader, table, "rate");
-    if (type == LUA_TTABLE) {
-        rule_reader_push(&c->reader, -1, "ppm");
-        if (!lua_isinteger(c->reader.lua, -1))
-            rule_reader_fault(&c->reader, "rate", "rate must be a percentage: pct \"0.90\"");
-        else if (lua_tointeger(c->reader.lua, -1) < 0 ||
-                 lua_tointeger(c->reader.lua, -1) > FEE_RATE_WHOLE)
-            rule_reader_fault(&c->reader, "rate", "rate must be from 0 to 100 percent");
-        else
-            *out = lua_tointeger(c->reader.lua, -1);
-        lua_pop(c->reader.lua, 1);
-    } else if (type != LUA_TNIL) {
-        rule_reader_fault(&c->reader, "rate", "rate must be a percentage: pct \"0.90\"");
-    }
-    lua_pop(c->reader.lua, 1);
-}
 
 static void read_tiers(struct compile *c, int table)
 {
@@ -144,119 +126,29 @@ static void read_effective(struct compile *c, int table)
     lua_pop(c->reader.lua, 1);
 }
 
-static void check_slab_border(struct compile *c, int i)
-{
-    const struct fee_slab *slab = &c->rule->slabs[i];
-    if (i > 0 && c->rule->slabs[i - 1].upto == INT64_MAX)
-        rule_reader_fault(&c->reader, "upto",
-                          "unreachable: the slab before it has no upto, so it covers all");
-    else if (i > 0 && slab->upto <= c->rule->slabs[i - 1].upto)
-        rule_reader_fault(&c->reader, "upto", "upto must be above that of the slab before it");
-    else if (slab->upto == 0)
-        rule_reader_fault(&c->reader, "upto", "upto must be above zero");
-}
-
-static void read_slab(struct compile *c, int i)
-{
-    static const char *const known[] = {"upto", "flat", "rate", NULL};
-    struct fee_slab *slab = &c->rule->slabs[i];
-    c->reader.place = (struct rule_place){"slabs", i + 1, "slab", i + 1};
-    slab->upto = INT64_MAX;
-    slab->flat = -1;
-    slab->rate = -1;
-    if (lua_type(c->reader.lua, -1) != LUA_TTABLE) {
-        rule_reader_fault(&c->reader, "",
-                          "a slab is a table: { upto = ..., flat = ..., rate = ... }");
-    } else {
-        rule_reader_check_keys(&c->reader, -1, known);
-        rule_reader_amount(&c->reader, -1, "upto", 0, &slab->upto);
-        rule_reader_amount(&c->reader, -1, "flat", 0, &slab->flat);
-        read_rate(c, -1, &slab->rate);
-        if (slab->flat < 0 && slab->rate < 0)
-            rule_reader_fault(&c->reader, "",
-                              "needs a flat fee, a rate, or both (flat = %s \"0.00\" is free)",
-                              c->reader.code);
-    }
-    slab->flat = slab->flat < 0 ? 0 : slab->flat;
-    slab->rate = slab->rate < 0 ? 0 : slab->rate;
-    check_slab_border(c, i);
-    c->reader.place = (struct rule_place){0};
-}
-
-static void read_slabs(struct compile *c, int table)
-{
-    int type = rule_reader_push(&c->reader, table, "slabs");
-    int count = rule_reader_list_length(&c->reader, -1, FEE_SLABS_MAX);
-    for (int i = 0; i < count; i++, lua_pop(c->reader.lua, 1)) {
-        lua_rawgeti(c->reader.lua, -1, i + 1);
-        read_slab(c, i);
-    }
-    lua_pop(c->reader.lua, 1);
-    c->rule->slab_count = count;
-    if (type != LUA_TTABLE)
-        rule_reader_fault(&c->reader, "slabs",
-                          "slabs must be a list: { { upto = ..., flat = ... }, { rate = ... } }");
-    else if (count < 1)
-        rule_reader_fault(&c->reader, "slabs", "there must be 1 to %d slabs, and nothing else",
-                          FEE_SLABS_MAX);
-    else if (c->rule->slabs[count - 1].upto != INT64_MAX)
-        rule_reader_fault(&c->reader, "slabs",
-                          "the last slab must have no upto, or larger amounts have no price");
-}
-
-static void read_ways(struct compile *c, int table)
-{
-    char word[16] = "";
-    bool given;
-    c->rule->graduated = false;
-    if (rule_reader_push(&c->reader, table, "mode") != LUA_TNIL &&
-        rule_reader_text(&c->reader, table, "mode", 15, word)) {
-        c->rule->graduated = strcmp(word, "graduated") == 0;
-        if (!c->rule->graduated && strcmp(word, "whole") != 0)
-            rule_reader_fault(&c->reader, "mode", "mode must be \"whole\" or \"graduated\"");
-    }
-    lua_pop(c->reader.lua, 1);
-    if (rule_reader_text(&c->reader, table, "rounding", 15, word) &&
-        !integers_parse_rounding(word, &c->rule->rounding))
-        rule_reader_fault(&c->reader, "rounding",
-                          "rounding must be half_up, half_even, down or up");
-    c->rule->may_exceed_amount = rule_reader_bool(&c->reader, table, "may_exceed_amount", &given);
-    c->rule->refundable = rule_reader_bool(&c->reader, table, "refundable", &given);
-}
-
-static void read_bounds(struct compile *c, int table)
-{
-    c->rule->minimum = 0;
-    c->rule->cap = INT64_MAX;
-    rule_reader_amount(&c->reader, table, "minimum", 0, &c->rule->minimum);
-    rule_reader_amount(&c->reader, table, "cap", 0, &c->rule->cap);
-    if (c->rule->cap < c->rule->minimum)
-        rule_reader_fault(&c->reader, "cap", "cap is below minimum");
-}
-
 static void check_largest(struct compile *c)
 {
     int64_t fee;
     if (!c->reader.wrong && !fee_rule_amount(c->rule, RULE_READER_AMOUNT_MAX, &fee))
-        rule_reader_fault(&c->reader, "slabs",
+        rule_reader_fault(&c->reader, c->rule->line_count > 1 ? "lines" : "slabs",
                           "the fee of the largest amount does not fit into 64 bits");
 }
 
 static void read_rule(struct rule_reader *r, int table)
 {
     static const char *const known[] = {
-        "id",      "version", "owner",    "applies",           "effective",  "mode", "slabs",
-        "minimum", "cap",     "rounding", "may_exceed_amount", "refundable", NULL};
+        "id",      "version", "owner", "applies",  "effective",         "mode",       "slabs",
+        "minimum", "cap",     "lines", "rounding", "may_exceed_amount", "refundable", NULL};
     struct compile *c = (struct compile *)(void *)r;
     struct rule_head head;
+    bool given;
     rule_reader_check_keys(r, table, known);
     rule_reader_head(r, table, &head);
     memcpy(c->rule->name, head.name, sizeof c->rule->name);
     read_applies(c, table);
     read_effective(c, table);
-    read_slabs(c, table);
-    read_ways(c, table);
-    read_bounds(c, table);
+    fee_lines_read(r, table, c->rule);
+    c->rule->may_exceed_amount = rule_reader_bool(r, table, "may_exceed_amount", &given);
     check_largest(c);
 }
 

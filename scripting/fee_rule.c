@@ -21,45 +21,74 @@ bool fee_rule_overlaps(const struct fee_rule *a, const struct fee_rule *b)
            ((a->own && b->own) || (a->other && b->other)) && strcmp(a->kind, b->kind) == 0;
 }
 
-static bool add_slab(const struct fee_rule *rule, const struct fee_slab *slab, int64_t part,
+static bool add_slab(const struct fee_slab *slab, int64_t part, enum rounding rounding,
                      int64_t *fee)
 {
     int64_t share;
-    return integers_muldiv(part, slab->rate, FEE_RATE_WHOLE, rule->rounding, &share) &&
+    return integers_muldiv(part, slab->rate, FEE_RATE_WHOLE, rounding, &share) &&
            !__builtin_add_overflow(*fee, share, fee) &&
            !__builtin_add_overflow(*fee, slab->flat, fee);
 }
 
-static bool price_whole(const struct fee_rule *rule, int64_t amount, int64_t *fee)
+static bool price_whole(const struct fee_rule_line *line, const struct fee_slab *slabs,
+                        int64_t base, int64_t *fee)
 {
     int i = 0;
-    while (amount > rule->slabs[i].upto)
+    while (base > slabs[i].upto)
         i++;
-    assert(i < rule->slab_count);
-    return add_slab(rule, &rule->slabs[i], amount, fee);
+    assert(i < line->slab_count);
+    return add_slab(&slabs[i], base, line->rounding, fee);
 }
 
-static bool price_graduated(const struct fee_rule *rule, int64_t amount, int64_t *fee)
+static bool price_graduated(const struct fee_rule_line *line, const struct fee_slab *slabs,
+                            int64_t base, int64_t *fee)
 {
     int64_t below = 0;
-    for (int i = 0; i < rule->slab_count && below < amount; i++) {
-        int64_t top = amount < rule->slabs[i].upto ? amount : rule->slabs[i].upto;
-        if (!add_slab(rule, &rule->slabs[i], top - below, fee))
+    for (int i = 0; i < line->slab_count && below < base; i++) {
+        int64_t top = base < slabs[i].upto ? base : slabs[i].upto;
+        if (!add_slab(&slabs[i], top - below, line->rounding, fee))
             return false;
         below = top;
     }
     return true;
 }
 
+bool fee_rule_line_amount(const struct fee_rule *rule, int at, int64_t base, int64_t *fee)
+{
+    assert(at >= 0 && at < rule->line_count && base >= 0);
+    const struct fee_rule_line *line = &rule->lines[at];
+    const struct fee_slab *slabs = &rule->slabs[line->first_slab];
+    assert(line->slab_count > 0);
+    *fee = 0;
+    if (base == 0)
+        return true;
+    if (!(line->graduated ? price_graduated(line, slabs, base, fee)
+                          : price_whole(line, slabs, base, fee)))
+        return false;
+    if (*fee < line->minimum)
+        *fee = line->minimum;
+    if (*fee > line->cap)
+        *fee = line->cap;
+    return true;
+}
+
+bool fee_rule_price(const struct fee_rule *rule, int64_t amount, int64_t lines[FEE_LINES_MAX],
+                    int64_t *total)
+{
+    assert(amount > 0 && rule->line_count > 0);
+    *total = 0;
+    for (int i = 0; i < rule->line_count; i++) {
+        int of = rule->lines[i].of;
+        assert(of < i);
+        if (!fee_rule_line_amount(rule, i, of < 0 ? amount : lines[of], &lines[i]) ||
+            __builtin_add_overflow(*total, lines[i], total))
+            return false;
+    }
+    return true;
+}
+
 bool fee_rule_amount(const struct fee_rule *rule, int64_t amount, int64_t *fee)
 {
-    assert(amount > 0 && rule->slab_count > 0);
-    *fee = 0;
-    if (!(rule->graduated ? price_graduated(rule, amount, fee) : price_whole(rule, amount, fee)))
-        return false;
-    if (*fee < rule->minimum)
-        *fee = rule->minimum;
-    if (*fee > rule->cap)
-        *fee = rule->cap;
-    return true;
+    int64_t lines[FEE_LINES_MAX];
+    return fee_rule_price(rule, amount, lines, fee);
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define LOCATE_PARTS_MAX 4
+#define LOCATE_PARTS_MAX 6
 
 /* A walk over the source that knows strings and comments. */
 struct walk {

@@ -6,7 +6,7 @@
 
 #include "base/slice.h"
 
-/* Where the member stands that a path of at most four parts names ("applies.tiers", "slabs.2.flat":
+/* Where the member stands that a path of at most six parts names ("applies.tiers", "slabs.2.flat":
  * in the second table of `slabs`), outside strings and comments; written out as an assignment
  * (`c.posting.lanes = 2`) it counts before a table's. When it isn't there, its nearest
  * table; when that isn't either, wherever `last part =` stands. Line and column from 1; both 0:

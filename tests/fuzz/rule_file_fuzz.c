@@ -25,17 +25,25 @@ static void check_report(const struct bundle_report *report, size_t size)
 static void check_prices(const struct fee_rule *rule)
 {
     static const int64_t amounts[] = {1, 2, 99, 10000, 123456789, INT64_C(9007199254740991)};
+    const struct fee_rule_line *line = &rule->lines[0];
     int64_t before = 0;
     for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
         int64_t fee;
         assert(fee_rule_amount(rule, amounts[i], &fee));
-        assert(fee >= rule->minimum && fee <= rule->cap);
-        assert(fee >= before || !(rule->graduated || rule->slab_count == 1));
+        if (rule->line_count > 1)
+            continue;
+        assert(fee >= line->minimum && fee <= line->cap);
+        assert(fee >= before || !(line->graduated || line->slab_count == 1));
         before = fee;
     }
-    for (int i = 0; i < rule->slab_count; i++)
-        assert(i == 0 || rule->slabs[i].upto > rule->slabs[i - 1].upto);
-    assert(rule->slabs[rule->slab_count - 1].upto == INT64_MAX);
+    for (int i = 1; i < line->slab_count; i++)
+        assert(rule->slabs[i].upto > rule->slabs[i - 1].upto);
+    assert(rule->line_count >= 1 && rule->line_count <= FEE_LINES_MAX);
+    for (int i = 0, next = 0; i < rule->line_count; i++) {
+        assert(line[i].first_slab == next && line[i].slab_count >= 1 && line[i].of < i);
+        next += line[i].slab_count;
+        assert(rule->slabs[next - 1].upto == INT64_MAX && next <= rule->slab_count);
+    }
     assert(fee_rule_overlaps(rule, rule));
 }
 

@@ -50,7 +50,7 @@ static void test_a_whole_rule(void **state)
     assert_string_equal(rule.kind, "transfer");
     assert_int_equal(rule.currency, CURRENCY_ZAR);
     assert_int_equal(rule.tiers, 5);
-    assert_true(!rule.own && rule.other && rule.graduated && rule.may_exceed_amount);
+    assert_true(!rule.own && rule.other && rule.lines[0].graduated && rule.may_exceed_amount);
     assert_int_equal(rule.slab_count, 3);
     assert_int_equal(rule.slabs[0].upto, 10000);
     assert_int_equal(rule.slabs[0].flat, 250);
@@ -61,9 +61,9 @@ static void test_a_whole_rule(void **state)
     assert_int_equal(rule.slabs[2].upto, INT64_MAX);
     assert_int_equal(rule.slabs[2].flat, 0);
     assert_int_equal(rule.slabs[2].rate, 7500);
-    assert_int_equal(rule.minimum, 250);
-    assert_int_equal(rule.cap, 2500);
-    assert_int_equal(rule.rounding, ROUND_HALF_EVEN);
+    assert_int_equal(rule.lines[0].minimum, 250);
+    assert_int_equal(rule.lines[0].cap, 2500);
+    assert_int_equal(rule.lines[0].rounding, ROUND_HALF_EVEN);
 }
 
 /* The good rule with its n-th line (from 1; 0: none) put in another's place. */
@@ -100,11 +100,11 @@ static void test_defaults(void **state)
         else if (optional[i] == 9)
             assert_true(rule.own && rule.other && rule.from == INT64_MIN && rule.to == INT64_MAX);
         else if (optional[i] == 11)
-            assert_false(rule.graduated);
+            assert_false(rule.lines[0].graduated);
         else if (optional[i] == 17)
-            assert_int_equal(rule.minimum, 0);
+            assert_int_equal(rule.lines[0].minimum, 0);
         else if (optional[i] == 18)
-            assert_int_equal(rule.cap, INT64_MAX);
+            assert_int_equal(rule.lines[0].cap, INT64_MAX);
         else
             assert_false(rule.may_exceed_amount);
     }

@@ -41,6 +41,7 @@ static wide model_share(int64_t part, int64_t rate, enum rounding rounding)
  */
 static wide model_fee(const struct fee_rule *rule, int64_t amount)
 {
+    const struct fee_rule_line *line = &rule->lines[0];
     wide fee = 0;
     int64_t from = 0; /* where the slab begins */
 
@@ -50,15 +51,15 @@ static wide model_fee(const struct fee_rule *rule, int64_t amount)
         bool falls_in = reached && amount <= slab->upto;
         int64_t part = falls_in ? amount - from : slab->upto - from;
 
-        if (rule->graduated && reached)
-            fee += model_share(part, slab->rate, rule->rounding) + (wide)(uint64_t)slab->flat;
-        if (!rule->graduated && falls_in)
-            fee = model_share(amount, slab->rate, rule->rounding) + (wide)(uint64_t)slab->flat;
+        if (line->graduated && reached)
+            fee += model_share(part, slab->rate, line->rounding) + (wide)(uint64_t)slab->flat;
+        if (!line->graduated && falls_in)
+            fee = model_share(amount, slab->rate, line->rounding) + (wide)(uint64_t)slab->flat;
         from = slab->upto;
     }
-    if (fee < (wide)(uint64_t)rule->minimum)
-        fee = (wide)(uint64_t)rule->minimum;
-    return fee > (wide)(uint64_t)rule->cap ? (wide)(uint64_t)rule->cap : fee;
+    if (fee < (wide)(uint64_t)line->minimum)
+        fee = (wide)(uint64_t)line->minimum;
+    return fee > (wide)(uint64_t)line->cap ? (wide)(uint64_t)line->cap : fee;
 }
 
 static int64_t random_amount(struct chance *chance, int64_t most)
@@ -70,12 +71,15 @@ static int64_t random_amount(struct chance *chance, int64_t most)
 
 static void random_rule(struct chance *chance, struct fee_rule *rule)
 {
+    struct fee_rule_line *line = &rule->lines[0];
     int64_t upto = 0;
 
     memset(rule, 0, sizeof *rule);
-    rule->graduated = chance_below(chance, 2) == 0;
-    rule->rounding = (enum rounding)chance_below(chance, 4);
-    rule->slab_count = 1 + (int)chance_below(chance, FEE_SLABS_MAX);
+    line->graduated = chance_below(chance, 2) == 0;
+    line->rounding = (enum rounding)chance_below(chance, 4);
+    line->of = -1;
+    rule->line_count = 1;
+    rule->slab_count = line->slab_count = 1 + (int)chance_below(chance, FEE_SLABS_MAX);
     for (int i = 0; i < rule->slab_count; i++) {
         struct fee_slab *slab = &rule->slabs[i];
 
@@ -84,10 +88,10 @@ static void random_rule(struct chance *chance, struct fee_rule *rule)
         slab->flat = chance_below(chance, 3) == 0 ? 0 : random_amount(chance, AMOUNT_MAX);
         slab->rate = (int64_t)chance_below(chance, chance_below(chance, 2) == 0 ? 1000001 : 20000);
     }
-    rule->minimum = chance_below(chance, 2) == 0 ? 0 : random_amount(chance, AMOUNT_MAX);
-    rule->cap = INT64_MAX;
+    line->minimum = chance_below(chance, 2) == 0 ? 0 : random_amount(chance, AMOUNT_MAX);
+    line->cap = INT64_MAX;
     if (chance_below(chance, 2) == 0)
-        rule->cap = rule->minimum + random_amount(chance, AMOUNT_MAX);
+        line->cap = line->minimum + random_amount(chance, AMOUNT_MAX);
 }
 
 static int64_t fee_of(const struct fee_rule *rule, int64_t amount)
@@ -95,7 +99,7 @@ static int64_t fee_of(const struct fee_rule *rule, int64_t amount)
     int64_t fee = -1;
 
     assert_true(fee_rule_amount(rule, amount, &fee));
-    assert_true(fee >= rule->minimum && fee <= rule->cap);
+    assert_true(fee >= rule->lines[0].minimum && fee <= rule->lines[0].cap);
     assert_true((wide)(uint64_t)fee == model_fee(rule, amount));
     return fee;
 }
@@ -130,8 +134,8 @@ static void test_more_never_costs_less(void **state)
         struct fee_rule rule;
 
         random_rule(&chance, &rule);
-        if (!rule.graduated) {
-            rule.slab_count = 1;
+        if (!rule.lines[0].graduated) {
+            rule.slab_count = rule.lines[0].slab_count = 1;
             rule.slabs[0].upto = INT64_MAX;
         }
 
@@ -148,21 +152,24 @@ static void test_the_border_belongs_to_the_slab_below(void **state)
     struct fee_rule rule = {
         .slabs = {{10000, 250, 0}, {100000, 160, 9000}, {INT64_MAX, 310, 7500}},
         .slab_count = 3,
-        .minimum = 0,
-        .cap = INT64_MAX,
-        .rounding = ROUND_HALF_UP,
+        .lines = {{.code = "fee",
+                   .of = -1,
+                   .slab_count = 3,
+                   .cap = INT64_MAX,
+                   .rounding = ROUND_HALF_UP}},
+        .line_count = 1,
     };
 
     assert_int_equal(fee_of(&rule, 10000), 250);
     assert_int_equal(fee_of(&rule, 10001), 160 + 90);
     assert_int_equal(fee_of(&rule, 100000), 160 + 900);
     assert_int_equal(fee_of(&rule, 100001), 310 + 750);
-    rule.graduated = true; /* each slab it reaches adds its flat fee and its share */
+    rule.lines[0].graduated = true; /* each slab it reaches adds its flat fee and its share */
     assert_int_equal(fee_of(&rule, 10000), 250);
     assert_int_equal(fee_of(&rule, 10001), 250 + 160);
     assert_int_equal(fee_of(&rule, 200000), 250 + 160 + 810 + 310 + 750);
-    rule.minimum = 300;
-    rule.cap = 2000;
+    rule.lines[0].minimum = 300;
+    rule.lines[0].cap = 2000;
     assert_int_equal(fee_of(&rule, 1), 300);
     assert_int_equal(fee_of(&rule, 200000), 2000);
 }
@@ -173,17 +180,72 @@ static void test_what_does_not_fit_is_no_price(void **state)
     struct fee_rule rule = {
         .slabs = {{INT64_MAX, INT64_MAX, 1000000}},
         .slab_count = 1,
-        .cap = INT64_MAX,
-        .rounding = ROUND_UP,
+        .lines =
+            {{.code = "fee", .of = -1, .slab_count = 1, .cap = INT64_MAX, .rounding = ROUND_UP}},
+        .line_count = 1,
     };
     int64_t fee;
 
     assert_false(fee_rule_amount(&rule, 1, &fee));
-    rule.graduated = true;
+    rule.lines[0].graduated = true;
     assert_false(fee_rule_amount(&rule, 1, &fee));
     rule.slabs[0].flat = INT64_MAX - 1;
     assert_true(fee_rule_amount(&rule, 1, &fee));
     assert_int_equal(fee, INT64_MAX);
+}
+
+/* A line may be computed of any before it; of nothing it's nothing, whatever its minimum. */
+static void test_lines_of_lines(void **state)
+{
+    (void)state;
+    const struct fee_rule rule = {
+        .slabs = {{10000, 0, 0},
+                  {INT64_MAX, 100, 10000},
+                  {INT64_MAX, 0, 150000},
+                  {INT64_MAX, 7, 0}},
+        .slab_count = 4,
+        .lines = {{.code = "fee", .of = -1, .slab_count = 2, .cap = 500, .rounding = ROUND_UP},
+                  {.code = "vat",
+                   .of = 0,
+                   .first_slab = 2,
+                   .slab_count = 1,
+                   .minimum = 20,
+                   .cap = INT64_MAX,
+                   .rounding = ROUND_HALF_UP},
+                  {.code = "levy", .of = -1, .first_slab = 3, .slab_count = 1, .cap = INT64_MAX}},
+        .line_count = 3,
+    };
+    int64_t lines[FEE_LINES_MAX];
+    int64_t total;
+
+    assert_true(fee_rule_price(&rule, 10000, lines, &total));
+    assert_true(lines[0] == 0 && lines[1] == 0 && lines[2] == 7 && total == 7);
+    assert_true(fee_rule_price(&rule, 10001, lines, &total));
+    assert_true(lines[0] == 201 && lines[1] == 30 && lines[2] == 7 && total == 238);
+    assert_true(fee_rule_price(&rule, AMOUNT_MAX, lines, &total));
+    assert_true(lines[0] == 500 && lines[1] == 75 && lines[2] == 7 && total == 582);
+    assert_true(fee_rule_amount(&rule, AMOUNT_MAX, &total));
+    assert_int_equal(total, 582);
+    assert_true(fee_rule_line_amount(&rule, 1, 1, &total));
+    assert_int_equal(total, 20);
+}
+
+/* Each fits, together they don't. */
+static void test_lines_that_do_not_fit_together(void **state)
+{
+    (void)state;
+    struct fee_rule rule = {
+        .slabs = {{INT64_MAX, INT64_MAX, 0}, {INT64_MAX, 1, 0}},
+        .slab_count = 2,
+        .lines = {{.of = -1, .slab_count = 1, .cap = INT64_MAX},
+                  {.of = -1, .first_slab = 1, .slab_count = 1, .cap = INT64_MAX}},
+        .line_count = 2,
+    };
+    int64_t total;
+
+    assert_false(fee_rule_amount(&rule, 1, &total));
+    rule.slabs[0].flat--;
+    assert_true(fee_rule_amount(&rule, 1, &total));
 }
 
 /* The check of a bundle rests on this: two rules overlap when, and only when, there are facts to
@@ -255,6 +317,8 @@ int main(void)
         cmocka_unit_test(test_more_never_costs_less),
         cmocka_unit_test(test_the_border_belongs_to_the_slab_below),
         cmocka_unit_test(test_what_does_not_fit_is_no_price),
+        cmocka_unit_test(test_lines_of_lines),
+        cmocka_unit_test(test_lines_that_do_not_fit_together),
         cmocka_unit_test(test_overlaps_are_all_found_and_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include "scripting/fee.h"
 #include "tests/unit/scripting/folder.h"
 
-enum { EXAMPLES = 3 };
+enum { EXAMPLES = 4 };
 
 static struct bytes examples[EXAMPLES];
 
@@ -71,12 +71,14 @@ static struct bundle *load(const struct folder *folder)
 static void test_the_examples(void **state)
 {
     (void)state;
+    struct fee_decision decision;
     struct folder folder;
 
     folder_make(&folder);
     folder_put_bytes(&folder, "a.fee.lua", examples[0].at, examples[0].length);
-    folder_put_bytes(&folder, "c.product.lua", examples[1].at, examples[1].length);
-    folder_put_bytes(&folder, "b.fee.lua", examples[2].at, examples[2].length);
+    folder_put_bytes(&folder, "d.fee.lua", examples[1].at, examples[1].length);
+    folder_put_bytes(&folder, "c.product.lua", examples[2].at, examples[2].length);
+    folder_put_bytes(&folder, "b.fee.lua", examples[3].at, examples[3].length);
 
     struct bundle *bundle = load(&folder);
 
@@ -84,6 +86,14 @@ static void test_the_examples(void **state)
     assert_int_equal(price(bundle, 150000, 3), 200);
     assert_int_equal(price(bundle, 1000000, 3), 1000);
     assert_int_equal(bundle_product_count(bundle), 1);
+    fee_price(bundle,
+              &(struct fee_facts){.kind = "withdrawal", .amount = 50000, .currency = CURRENCY_ZAR},
+              &decision);
+    assert_int_equal(decision.count, 2);
+    assert_string_equal(decision.lines[1].code, "vat");
+    assert_string_equal(decision.lines[1].rule, "withdrawal.cash@1");
+    assert_true(decision.lines[0].amount == 450 && decision.lines[1].amount == 68);
+    assert_int_equal(decision.total, 518);
     bundle_release(bundle);
 
     bytes_add_char(&examples[0], '\0');
@@ -110,29 +120,13 @@ static void test_the_examples(void **state)
 static void test_all_keys_are_there(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"`id`",
-                                       "`version`",
-                                       "`owner`",
-                                       "`applies.kind`",
-                                       "`applies.currency`",
-                                       "`applies.own`",
-                                       "`effective`",
-                                       "`slabs`",
-                                       "`mode`",
-                                       "`minimum`",
-                                       "`applies.tiers`",
-                                       "`cap`",
-                                       "`rounding`",
-                                       "`upto`",
-                                       "`flat`",
-                                       "`rate`",
-                                       "`may_exceed_amount`",
-                                       "`name`",
-                                       "`supplier`",
-                                       "`price`",
-                                       "`denominations`",
-                                       "`range`",
-                                       "`fields`"};
+    static const char *const keys[] = {
+        "`id`",          "`version`",   "`owner`",   "`applies.kind`",  "`applies.currency`",
+        "`applies.own`", "`effective`", "`slabs`",   "`lines`",         "`code`",
+        "`of`",          "`mode`",      "`minimum`", "`applies.tiers`", "`cap`",
+        "`rounding`",    "`upto`",      "`flat`",    "`rate`",          "`may_exceed_amount`",
+        "`name`",        "`supplier`",  "`price`",   "`denominations`", "`range`",
+        "`fields`"};
     static char text[32768];
     FILE *file = fopen(MOOLAH_SOURCE_DIR "/rules/README.md", "re");
 
