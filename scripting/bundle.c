@@ -16,6 +16,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "scripting/fee.h"
 #include "scripting/fee_file.h"
 #include "scripting/fee_rule.h"
 #include "scripting/limit_file.h"
@@ -389,6 +390,16 @@ static void check_pairs(const struct bundle *bundle, struct bundle_report *repor
             check_products(&bundle->products[k], &bundle->products[i], report);
 }
 
+/* Without rules for holds those of transfers count, and a hold's receiver can't pay. */
+static void check_payers(const struct bundle *bundle, struct bundle_report *report)
+{
+    for (size_t i = 0; i < bundle->rule_count && !fee_has_kind(bundle, "hold"); i++)
+        if (bundle->rules[i].receiver_pays)
+            bundle_report_add(report, bundle->rules[i].file, 0, 0,
+                              "its receiver pays, which a hold's can't: without a rule for kind = "
+                              "\"hold\" this one would count for holds, too");
+}
+
 static void compile(struct bundle *bundle, struct bundle_report *report)
 {
     int64_t deadline = sandbox_cpu_us() + BUNDLE_CPU_MAX_US;
@@ -402,6 +413,7 @@ static void compile(struct bundle *bundle, struct bundle_report *report)
     if (report->count > 0)
         return;
     check_pairs(bundle, report);
+    check_payers(bundle, report);
     check_limits(bundle, report);
     if (!gather_caps(bundle))
         bundle_report_add(report, "rules", 0, 0, "out of memory");

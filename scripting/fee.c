@@ -34,6 +34,7 @@ static void put_line(struct fee_decision *decision, const struct fee_rule *rule,
     memcpy(line->code, rule->lines[at].code, sizeof line->code);
     line->amount = amount;
     line->refundable = rule->lines[at].refundable;
+    line->receiver_pays = rule->receiver_pays;
 }
 
 void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
@@ -46,6 +47,7 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
     decision->outcome = FEE_OK;
     decision->count = 0;
     decision->total = 0;
+    decision->receiver_pays = false;
     decision->reason[0] = '\0';
     if (rule == NULL) {
         char code[4];
@@ -60,6 +62,12 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
         fail(decision, "the fee is more than money can be", rule->name);
         return;
     }
+    if (rule->receiver_pays && fee >= facts->amount) { /* nothing is wrong with the rule */
+        decision->outcome = FEE_DENIED;
+        snprintf(decision->reason, sizeof decision->reason,
+                 "the receiver pays the fee, and nothing of the amount would be left");
+        return;
+    }
     if (fee > facts->amount && !rule->may_exceed_amount) {
         fail(decision, "the fee is more than the amount, and the rule has no may_exceed_amount",
              rule->name);
@@ -68,6 +76,7 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
     for (int i = 0; i < rule->line_count; i++)
         put_line(decision, rule, i, lines[i]);
     decision->total = fee;
+    decision->receiver_pays = rule->receiver_pays;
 }
 
 bool fee_has_kind(const struct bundle *bundle, const char *kind)

@@ -33,13 +33,15 @@ struct fee_line {
     char code[32];   /* "fee" */
     int64_t amount;  /* >= 0 */
     bool refundable; /* a refund gives its share back */
+    bool receiver_pays;
 };
 
 struct fee_decision {
     enum fee_outcome outcome;
     int count;
     struct fee_line lines[FEE_LINES_MAX];
-    int64_t total; /* of the lines */
+    int64_t total;      /* of the lines */
+    bool receiver_pays; /* out of the amount, which is more than that */
     char reason[192];
 };
 

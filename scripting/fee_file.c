@@ -126,6 +126,26 @@ static void read_effective(struct compile *c, int table)
     lua_pop(c->reader.lua, 1);
 }
 
+/* A hold's amount is what its recipient may take of it, a withdrawal's what leaves: neither can
+ * shrink by a fee that who asks for it doesn't know. */
+static void read_payer(struct compile *c, int table)
+{
+    char word[16] = "";
+    if (!rule_reader_has(&c->reader, table, "paid_by") ||
+        !rule_reader_text(&c->reader, table, "paid_by", sizeof word - 1, word))
+        return;
+    c->rule->receiver_pays = strcmp(word, "receiver") == 0;
+    if (!c->rule->receiver_pays && strcmp(word, "sender") != 0)
+        rule_reader_fault(&c->reader, "paid_by", "paid_by must be \"sender\" or \"receiver\"");
+    else if (c->rule->receiver_pays && strcmp(c->rule->kind, "transfer") != 0)
+        rule_reader_fault(&c->reader, "paid_by",
+                          "a %s is paid by its sender: only a transfer's receiver can pay",
+                          c->rule->kind);
+    else if (c->rule->receiver_pays && c->rule->may_exceed_amount)
+        rule_reader_fault(&c->reader, "may_exceed_amount",
+                          "what the receiver pays comes out of the amount: it can't exceed it");
+}
+
 static void check_largest(struct compile *c)
 {
     int64_t fee;
@@ -136,9 +156,21 @@ static void check_largest(struct compile *c)
 
 static void read_rule(struct rule_reader *r, int table)
 {
-    static const char *const known[] = {
-        "id",      "version", "owner", "applies",  "effective",         "mode",       "slabs",
-        "minimum", "cap",     "lines", "rounding", "may_exceed_amount", "refundable", NULL};
+    static const char *const known[] = {"id",
+                                        "version",
+                                        "owner",
+                                        "applies",
+                                        "effective",
+                                        "mode",
+                                        "slabs",
+                                        "minimum",
+                                        "cap",
+                                        "lines",
+                                        "paid_by",
+                                        "rounding",
+                                        "may_exceed_amount",
+                                        "refundable",
+                                        NULL};
     struct compile *c = (struct compile *)(void *)r;
     struct rule_head head;
     bool given;
@@ -149,6 +181,7 @@ static void read_rule(struct rule_reader *r, int table)
     read_effective(c, table);
     fee_lines_read(r, table, c->rule);
     c->rule->may_exceed_amount = rule_reader_bool(r, table, "may_exceed_amount", &given);
+    read_payer(c, table);
     check_largest(c);
 }
 

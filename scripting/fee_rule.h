@@ -39,6 +39,7 @@ struct fee_rule {
     int64_t from;    /* the moments when it applies, Unix us; INT64_MIN: ever since */
     int64_t to;      /* the first at which it doesn't any more; INT64_MAX: for ever */
     bool may_exceed_amount;
+    bool receiver_pays; /* out of the amount */
     struct fee_rule_line lines[FEE_LINES_MAX];
     int line_count;
     struct fee_slab slabs[FEE_RULE_SLABS_MAX]; /* of the first line, of the second, ... */

@@ -134,6 +134,10 @@ static void write_fee_lines(struct json_writer *writer, const struct fee_decisio
             json_write_key(writer, "refundable");
             json_write_bool(writer, true);
         }
+        if (fee->lines[i].receiver_pays) {
+            json_write_key(writer, "paid_by");
+            json_write_text(writer, "receiver");
+        }
         json_write_object_end(writer);
     }
     json_write_array_end(writer);

@@ -259,6 +259,7 @@ void order_begin(struct decision *d, const struct posting_order *order,
     d->fee.outcome = FEE_OK;
     d->fee.count = 0;
     d->fee.total = 0;
+    d->fee.receiver_pays = false;
     d->fee.reason[0] = '\0';
 }
 

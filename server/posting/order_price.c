@@ -30,6 +30,10 @@ void order_price_ask(struct decision *d, const char *kind)
         d->refusal = REFUSAL_RULE_DENIED;
     if (d->fee.outcome == FEE_OK)
         d->transfer.fee = d->fee.total;
+    if (d->fee.receiver_pays) { /* what arrives is the transaction's amount, in every book */
+        assert(d->order->kind == TRANSACTION_TRANSFER && d->fee.total < d->transfer.amount.minor);
+        d->transfer.amount.minor -= d->fee.total;
+    }
 }
 
 bool order_price_has(const struct decision *d, const char *kind)
@@ -49,6 +53,10 @@ static void write_line(struct json_writer *writer, const struct fee_line *line)
     if (line->refundable) {
         json_write_key(writer, "refundable");
         json_write_bool(writer, true);
+    }
+    if (line->receiver_pays) {
+        json_write_key(writer, "paid_by");
+        json_write_text(writer, "receiver");
     }
     json_write_object_end(writer);
 }
@@ -122,6 +130,7 @@ static struct fee_line read_line(const struct json *object)
     copy_text(line.code, sizeof line.code, object, "code");
     line.amount = amount == NULL ? 0 : json_integer(amount);
     line.refundable = json_member(object, "refundable") != NULL;
+    line.receiver_pays = false; /* a hold's never does */
     return line;
 }
 

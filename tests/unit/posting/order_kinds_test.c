@@ -17,6 +17,7 @@
 #include "posting/batch.h"
 #include "posting/order.h"
 #include "scripting/bundle.h"
+#include "tests/unit/scripting/folder.h"
 
 enum { STRIPE = 1, WALLETS = 4, ACCOUNTS = WALLETS + 2, BOOKED_MAX = 400, HOUR = 3600 };
 
@@ -347,6 +348,61 @@ static void test_a_hold_is_priced_once(void **state)
     assert_int_equal(seen.charged, 83);
 }
 
+/* What arrives is the amount less the fee: in the books, on the receipt, and for a refund. */
+static void test_the_receiver_pays(void **state)
+{
+    static struct world w;
+    struct folder folder;
+    struct bundle_report report;
+    struct bundle *usual = rules;
+    (void)state;
+    folder_make(&folder);
+    folder_put(&folder, "a.fee.lua",
+               "return fee { id = 'a', version = 1, owner = 'x', rounding = 'up', paid_by = "
+               "'receiver', applies = { kind = 'transfer', currency = 'ZAR' }, refundable = true, "
+               "slabs = { { flat = ZAR '2.50' } } }");
+    assert_null(bundle_load(folder.path, &report)); /* what would a hold cost? */
+    assert_non_null(strstr(report.findings[0].message, "a hold's can't"));
+    folder_put(&folder, "hold.fee.lua",
+               "return fee { id = 'h', version = 1, owner = 'x', rounding = 'up', applies = { kind "
+               "= 'hold', currency = 'ZAR' }, slabs = { { flat = ZAR '1' } } }");
+    rules = bundle_load(folder.path, &report);
+    folder_remove(&folder);
+    assert_non_null(rules);
+    make_world(&w, 1);
+    deposit(&w, 0, 10000);
+
+    struct posting_order order = between(&w, TRANSACTION_TRANSFER, 250);
+    decide(&w, &order);
+    assert_int_equal(seen.refusal, REFUSAL_RULE_DENIED); /* nothing would arrive */
+    order.amount.minor = 10000;                          /* all there is: the fee is in it */
+    struct came came = decide(&w, &order);
+    assert_int_equal(came.key.status, 201);
+    assert_true(w.accounts[2].posted == 0 && w.accounts[3].posted == 9750);
+    assert_int_equal(w.accounts[0].posted, 250);
+    assert_true(came.transaction.amount == 9750 && came.transaction.fee == 250);
+    assert_true(seen.amount.minor == 9750 && seen.charged == 250 && seen.fee->receiver_pays);
+    assert_true(slice_equals(came.transaction.pricing,
+                             "[{\"rule\":\"a@1\",\"code\":\"fee\",\"amount\":250,\"refundable\":"
+                             "true,\"paid_by\":\"receiver\"}]"));
+    assert_true(slice_equals(came.transaction.facts,
+                             "{\"kind\":\"transfer\",\"amount\":10000,\"currency\":\"ZAR\","
+                             "\"tier\":0,\"own\":false,\"at\":1764547200000000}"));
+    remember(&w, &came);
+    order = base(TRANSACTION_REFUND);
+    order.subject =
+        (struct posting_subject){came.transaction.id, TRANSACTION_TRANSFER, 9750, 250, 250};
+    order.from = w.accounts[3].id;
+    order.to = w.accounts[2].id;
+    order.anyones = true;
+    came = decide(&w, &order);
+    assert_int_equal(came.key.status, 201);
+    assert_true(w.accounts[2].posted == 10000 && w.accounts[3].posted == 0);
+    assert_int_equal(w.accounts[0].posted, 0);
+    bundle_release(rules);
+    rules = usual;
+}
+
 static void test_an_early_expiry_is_not_remembered(void **state)
 {
     static struct world w;
@@ -451,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_any_sequence),
         cmocka_unit_test(test_a_withdrawal_leaves),
         cmocka_unit_test(test_a_hold_is_priced_once),
+        cmocka_unit_test(test_the_receiver_pays),
         cmocka_unit_test(test_an_early_expiry_is_not_remembered),
         cmocka_unit_test(test_a_hold_of_others_is_poison),
         cmocka_unit_test(test_nothing_to_be_about),

@@ -120,13 +120,33 @@ static void test_the_examples(void **state)
 static void test_all_keys_are_there(void **state)
 {
     (void)state;
-    static const char *const keys[] = {
-        "`id`",          "`version`",   "`owner`",   "`applies.kind`",  "`applies.currency`",
-        "`applies.own`", "`effective`", "`slabs`",   "`lines`",         "`code`",
-        "`of`",          "`mode`",      "`minimum`", "`applies.tiers`", "`cap`",
-        "`rounding`",    "`upto`",      "`flat`",    "`rate`",          "`may_exceed_amount`",
-        "`name`",        "`supplier`",  "`price`",   "`denominations`", "`range`",
-        "`fields`"};
+    static const char *const keys[] = {"`id`",
+                                       "`version`",
+                                       "`owner`",
+                                       "`applies.kind`",
+                                       "`applies.currency`",
+                                       "`applies.own`",
+                                       "`effective`",
+                                       "`slabs`",
+                                       "`lines`",
+                                       "`paid_by`",
+                                       "`code`",
+                                       "`of`",
+                                       "`mode`",
+                                       "`minimum`",
+                                       "`applies.tiers`",
+                                       "`cap`",
+                                       "`rounding`",
+                                       "`upto`",
+                                       "`flat`",
+                                       "`rate`",
+                                       "`may_exceed_amount`",
+                                       "`name`",
+                                       "`supplier`",
+                                       "`price`",
+                                       "`denominations`",
+                                       "`range`",
+                                       "`fields`"};
     static char text[32768];
     FILE *file = fopen(MOOLAH_SOURCE_DIR "/rules/README.md", "re");
 
