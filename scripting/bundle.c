@@ -486,6 +486,8 @@ void bundle_release(struct bundle *bundle)
 {
     if (bundle == NULL || --bundle->references > 0)
         return;
+    for (size_t i = 0; i < bundle->rule_count; i++)
+        fee_file_release(&bundle->rules[i]);
     arena_release(&bundle->arena);
     memory_free(bundle);
 }

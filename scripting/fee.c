@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "ledger/money.h"
+#include "scripting/adjust.h"
 #include "scripting/fee_rule.h"
+#include "scripting/sandbox.h"
 
 static void fail(struct fee_decision *decision, const char *what, const char *rule)
 {
@@ -37,6 +39,27 @@ static void put_line(struct fee_decision *decision, const struct fee_rule *rule,
     line->receiver_pays = rule->receiver_pays;
 }
 
+/* False: it was denied, or failed. A sum that doesn't fit is more than money can be, too. */
+static bool adjust(struct fee_decision *decision, const struct fee_rule *rule,
+                   const struct fee_facts *facts, int64_t *lines, int64_t *fee)
+{
+    struct sandbox_fault fault;
+    enum adjust_outcome outcome = adjust_lines(rule, facts, lines, &fault);
+    *fee = 0;
+    for (int i = 0; i < rule->line_count; i++)
+        if (__builtin_add_overflow(*fee, lines[i], fee))
+            *fee = INT64_MAX;
+    if (outcome == ADJUST_DONE)
+        return true;
+    decision->outcome = outcome == ADJUST_DENIED ? FEE_DENIED : FEE_FAILED;
+    if (outcome == ADJUST_DENIED)
+        snprintf(decision->reason, sizeof decision->reason, "%.180s", fault.message);
+    else
+        snprintf(decision->reason, sizeof decision->reason, "%s: adjust, line %d: %.100s",
+                 rule->name, fault.line, fault.message);
+    return false;
+}
+
 void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                struct fee_decision *decision)
 {
@@ -58,7 +81,10 @@ void fee_price(const struct bundle *bundle, const struct fee_facts *facts,
                  facts->tier, facts->own ? "own" : "different owners'");
         return;
     }
-    if (!fee_rule_price(rule, facts->amount, lines, &fee) || fee > MONEY_MAX) {
+    bool fits = fee_rule_price(rule, facts->amount, lines, &fee);
+    if (fits && rule->adjust != NULL && !adjust(decision, rule, facts, lines, &fee))
+        return;
+    if (!fits || fee > MONEY_MAX) {
         fail(decision, "the fee is more than money can be", rule->name);
         return;
     }

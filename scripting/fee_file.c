@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "base/zone.h"
+#include "scripting/adjust.h"
 #include "scripting/fee_lines.h"
 #include "scripting/rule_reader.h"
+#include "scripting/sandbox.h"
 #include "scripting/vocabulary.h"
+
+#define TRIED_AT INT64_C(1764547200000000) /* 2025-12-01: a moment like any other */
 
 struct compile {
     struct rule_reader reader; /* first */
@@ -146,6 +150,20 @@ static void read_payer(struct compile *c, int table)
                           "what the receiver pays comes out of the amount: it can't exceed it");
 }
 
+static void read_adjust(struct compile *c, int table)
+{
+    if (rule_reader_push(&c->reader, table, "adjust") == LUA_TFUNCTION &&
+        !lua_iscfunction(c->reader.lua, -1)) {
+        c->reader.keep = true;
+        adjust_mark(c->reader.lua);
+        return;
+    }
+    if (!lua_isnil(c->reader.lua, -1))
+        rule_reader_fault(&c->reader, "adjust",
+                          "adjust must be a function: function(tx, q, m) ... end");
+    lua_pop(c->reader.lua, 1);
+}
+
 static void check_largest(struct compile *c)
 {
     int64_t fee;
@@ -156,21 +174,10 @@ static void check_largest(struct compile *c)
 
 static void read_rule(struct rule_reader *r, int table)
 {
-    static const char *const known[] = {"id",
-                                        "version",
-                                        "owner",
-                                        "applies",
-                                        "effective",
-                                        "mode",
-                                        "slabs",
-                                        "minimum",
-                                        "cap",
-                                        "lines",
-                                        "paid_by",
-                                        "rounding",
-                                        "may_exceed_amount",
-                                        "refundable",
-                                        NULL};
+    static const char *const known[] = {
+        "id",       "version",           "owner",      "applies", "effective", "mode",
+        "slabs",    "minimum",           "cap",        "lines",   "adjust",    "paid_by",
+        "rounding", "may_exceed_amount", "refundable", NULL};
     struct compile *c = (struct compile *)(void *)r;
     struct rule_head head;
     bool given;
@@ -182,7 +189,62 @@ static void read_rule(struct rule_reader *r, int table)
     fee_lines_read(r, table, c->rule);
     c->rule->may_exceed_amount = rule_reader_bool(r, table, "may_exceed_amount", &given);
     read_payer(c, table);
+    read_adjust(c, table);
     check_largest(c);
+}
+
+static bool say_fault(struct compile *c, const struct sandbox_fault *fault,
+                      const struct fee_facts *facts)
+{
+    char where[80] = "";
+    if (facts != NULL)
+        snprintf(where, sizeof where, " (amount %lld, tier %d%s)", (long long)facts->amount,
+                 facts->tier, facts->own ? ", own" : "");
+    bundle_report_add(c->reader.report, c->rule->file, fault->line, fault->line > 0,
+                      "adjust: %.110s%s", fault->message, where);
+    fee_file_release(c->rule);
+    return false;
+}
+
+/* One amount, for every tier, between own wallets and others'. */
+static bool try_amount(struct compile *c, int64_t amount)
+{
+    const struct fee_rule *rule = c->rule;
+    struct fee_facts facts = {rule->kind, amount, rule->currency, 0, false, rule->from};
+    struct sandbox_fault fault;
+    int64_t lines[FEE_LINES_MAX];
+    int64_t total;
+    if (facts.at < 0)
+        facts.at = rule->to > TRIED_AT ? TRIED_AT : rule->to - 1;
+    for (int i = 0; i < 8; i++) {
+        facts.tier = i / 2;
+        facts.own = i % 2 != 0;
+        if (!fee_rule_applies(rule, &facts) || !fee_rule_price(rule, amount, lines, &total))
+            continue;
+        if (adjust_lines(rule, &facts, lines, &fault) == ADJUST_FAILED)
+            return say_fault(c, &fault, &facts);
+    }
+    return true;
+}
+
+/* Where it fails for a border of a slab, or the least or largest amount, it isn't good. */
+static bool try_adjust(struct compile *c)
+{
+    if (!try_amount(c, 1) || !try_amount(c, RULE_READER_AMOUNT_MAX))
+        return false;
+    for (int i = 0; i < c->rule->slab_count; i++) {
+        int64_t upto = c->rule->slabs[i].upto;
+        if (upto < RULE_READER_AMOUNT_MAX && (!try_amount(c, upto) || !try_amount(c, upto + 1)))
+            return false;
+    }
+    return true;
+}
+
+static bool keep_adjust(struct compile *c)
+{
+    struct sandbox_fault fault;
+    c->rule->adjust = adjust_new(c->reader.kept, c->rule, &fault);
+    return c->rule->adjust == NULL ? say_fault(c, &fault, NULL) : try_adjust(c);
 }
 
 bool fee_file_compile(const char *file, struct slice source, struct fee_rule *rule,
@@ -192,5 +254,13 @@ bool fee_file_compile(const char *file, struct slice source, struct fee_rule *ru
     struct compile c = {{.file = file, .source = source, .report = report}, rule};
     memset(rule, 0, sizeof *rule);
     snprintf(rule->file, sizeof rule->file, "%s", file);
-    return rule_reader_compile(&c.reader, &kind);
+    if (!rule_reader_compile(&c.reader, &kind))
+        return false;
+    return c.reader.kept == NULL || keep_adjust(&c);
+}
+
+void fee_file_release(struct fee_rule *rule)
+{
+    adjust_free(rule->adjust);
+    rule->adjust = NULL;
 }

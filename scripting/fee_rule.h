@@ -44,6 +44,7 @@ struct fee_rule {
     int line_count;
     struct fee_slab slabs[FEE_RULE_SLABS_MAX]; /* of the first line, of the second, ... */
     int slab_count;
+    struct adjust *adjust; /* NULL: none */
 };
 
 bool fee_rule_applies(const struct fee_rule *rule, const struct fee_facts *facts);

@@ -67,7 +67,10 @@ bool rule_reader_compile(struct rule_reader *r, const struct rule_kind *kind)
         check_exact(r);
     else
         add_finding(r, fault.line, fault.line > 0, fault.message);
-    sandbox_free(sandbox);
+    if (good && r->keep && !r->wrong)
+        r->kept = sandbox;
+    else
+        sandbox_free(sandbox);
     return !r->wrong;
 }
 

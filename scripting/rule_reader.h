@@ -12,6 +12,7 @@
 #include "scripting/bundle.h"
 
 struct lua_State;
+struct sandbox;
 
 #define RULE_READER_INSTRUCTIONS 100000 /* a file may run so many: 32 slabs take 300 */
 #define RULE_READER_AMOUNT_MAX INT64_C(9007199254740991) /* 2^53-1: what a client may name */
@@ -32,6 +33,8 @@ struct rule_reader {
     bool wrong;   /* something was found; the report may be full */
     char code[4]; /* the rule's currency */
     struct rule_place place;
+    bool keep;            /* `read` says: the sandbox shall live on */
+    struct sandbox *kept; /* it does: the caller's; NULL: it doesn't */
 };
 
 /* A kind of file. */

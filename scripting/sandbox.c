@@ -18,7 +18,8 @@ struct sandbox {
     lua_State *lua;
     size_t used;
     int budget;           /* instructions left */
-    int64_t cpu_deadline; /* of this thread's CPU clock, us */
+    int64_t cpu_deadline; /* of this thread's CPU clock, us; 0: from the next look on */
+    size_t most;
 };
 
 static void *allocate(void *user, void *old, size_t old_size, size_t size)
@@ -30,7 +31,7 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size)
         memory_free(old);
         return NULL;
     }
-    if (size > before && sandbox->used + (size - before) > SANDBOX_MEMORY_MAX)
+    if (size > before && sandbox->used + (size - before) > sandbox->most)
         return NULL;
     void *block = memory_resize(old, size);
     if (block != NULL)
@@ -62,7 +63,10 @@ static void count(lua_State *lua, lua_Debug *record)
     sandbox->budget -= sandbox->budget > 0 ? HOOK_EVERY : 0;
     if (sandbox->budget <= 0)
         stop(lua, "the rule used up its instruction budget");
-    if (sandbox_cpu_us() >= sandbox->cpu_deadline)
+    int64_t now = sandbox_cpu_us();
+    if (sandbox->cpu_deadline == 0)
+        sandbox->cpu_deadline = now + SANDBOX_CPU_MAX_US;
+    if (now >= sandbox->cpu_deadline)
         stop(lua, "the rule used up its time");
 }
 
@@ -78,6 +82,18 @@ void sandbox_budget(struct sandbox *sandbox, int instructions)
     sandbox->budget = instructions;
     sandbox->cpu_deadline = sandbox_cpu_us() + SANDBOX_CPU_MAX_US;
     lua_sethook(sandbox->lua, count, LUA_MASKCOUNT, HOOK_EVERY);
+}
+
+void sandbox_rebudget(struct sandbox *sandbox, int instructions)
+{
+    sandbox->budget = instructions;
+    sandbox->cpu_deadline = 0;
+    lua_sethook(sandbox->lua, count, LUA_MASKCOUNT, HOOK_EVERY);
+}
+
+void sandbox_cap(struct sandbox *sandbox, size_t most)
+{
+    sandbox->most = most;
 }
 
 /* Lua's own tostring shows where a table lies: another answer in every process. */
@@ -139,6 +155,8 @@ struct sandbox *sandbox_new(void)
     struct sandbox_fault fault;
     if (sandbox == NULL)
         return NULL;
+    sandbox->used = 0;
+    sandbox->most = SANDBOX_MEMORY_MAX;
     sandbox->lua = lua_newstate(allocate, sandbox);
     if (sandbox->lua == NULL) {
         memory_free(sandbox);

@@ -34,6 +34,12 @@ size_t sandbox_memory(const struct sandbox *sandbox);
  * counted. */
 void sandbox_budget(struct sandbox *sandbox, int instructions);
 
+/* The same for a call out of many: the CPU's clock is asked only once 100 instructions have run. */
+void sandbox_rebudget(struct sandbox *sandbox, int instructions);
+
+/* Memory it may take from now on; at first SANDBOX_MEMORY_MAX. */
+void sandbox_cap(struct sandbox *sandbox, size_t most);
+
 /* CPU time of this thread, in microseconds. */
 int64_t sandbox_cpu_us(void);
 

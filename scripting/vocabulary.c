@@ -138,6 +138,21 @@ void vocabulary_open(struct lua_State *lua)
     lua_pop(lua, 1);
 }
 
+void vocabulary_forget(struct lua_State *lua)
+{
+    static const char *const words[] = {"fee", "limit", "product"};
+    static const char *const places[] = {LAST_FEE, LAST_LIMIT, LAST_PRODUCT};
+    lua_pushglobaltable(lua);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        lua_pushnil(lua);
+        lua_setfield(lua, LUA_REGISTRYINDEX, places[i]);
+        lua_pushstring(lua, words[i]);
+        lua_pushnil(lua);
+        lua_rawset(lua, -3);
+    }
+    lua_pop(lua, 1);
+}
+
 static bool is_kept(lua_State *lua, int at, const char *place)
 {
     at = lua_absindex(lua, at);

@@ -15,6 +15,9 @@ struct lua_State;
 /* Give the globals table the words. Currencies come on demand: any ISO 4217 code is one. */
 void vocabulary_open(struct lua_State *lua);
 
+/* Take the words that make a file's table away again, with what they made last. */
+void vocabulary_forget(struct lua_State *lua);
+
 /* "100", "100.5", "100.50" with at most `digits` decimals, as an integer of 10^-digits. Not
  * negative. False: it's none, or too large. */
 bool vocabulary_decimal(struct slice text, int digits, int64_t *out);

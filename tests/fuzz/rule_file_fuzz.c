@@ -57,5 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_prices(&rule);
     else
         check_report(&report, size);
+    fee_file_release(&rule);
     return 0;
 }

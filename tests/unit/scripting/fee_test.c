@@ -138,6 +138,47 @@ static void test_a_fee_that_is_no_money(void **state)
     refused(&decision, "the fee is more than money can be: much@1");
 }
 
+/* What adjust makes of it counts, and is held against the amount like any other fee. */
+static void test_an_adjusted_fee(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct bundle_report report;
+    struct bundle *usual = bundle;
+
+    folder_make(&folder);
+    folder_put(
+        &folder, "a.fee.lua",
+        "return fee { id = 'a', version = 1, owner = 'x', rounding = 'up', applies = { kind = "
+        "'transfer', currency = 'ZAR' }, slabs = { { rate = pct '1' } },\n"
+        "adjust = function(tx, q, m)\n"
+        "if tx.amount == 500 then return { fee = 501 } end\n"
+        "if tx.amount == 501 then return m.deny 'no' end\n"
+        "if tx.amount == 502 then error 'oh' end\n"
+        "if tx.amount > 502 then return { fee = 9007199254740991 } end\n"
+        "return { fee = 7 } end }");
+    bundle = bundle_load(folder.path, &report);
+    folder_remove(&folder);
+    assert_non_null(bundle);
+
+    struct fee_decision decision = price(400, 0, false);
+
+    expect(&decision, "a@1", 7);
+    decision = price(500, 0, false);
+    refused(&decision, "the fee is more than the amount, and the rule has no may_exceed_amount: "
+                       "a@1");
+    decision = price(501, 0, false);
+    assert_int_equal(decision.outcome, FEE_DENIED);
+    assert_string_equal(decision.reason, "no");
+    assert_true(decision.count == 0 && decision.total == 0);
+    decision = price(502, 0, false);
+    refused(&decision, "a@1: adjust, line 5: oh");
+    decision = price(503, 0, false);
+    assert_int_equal(decision.outcome, FEE_FAILED);
+    bundle_release(bundle);
+    bundle = usual;
+}
+
 static void no_tier(void *unused)
 {
     (void)unused;
@@ -157,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_no_rule),
         cmocka_unit_test(test_a_fee_above_the_amount),
         cmocka_unit_test(test_a_fee_that_is_no_money),
+        cmocka_unit_test(test_an_adjusted_fee),
         cmocka_unit_test(test_misuse_dies),
     };
     return cmocka_run_group_tests(tests, begin, end);

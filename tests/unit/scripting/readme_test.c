@@ -12,7 +12,7 @@
 #include "scripting/fee.h"
 #include "tests/unit/scripting/folder.h"
 
-enum { EXAMPLES = 4 };
+enum { EXAMPLES = 5 };
 
 static struct bytes examples[EXAMPLES];
 
@@ -77,8 +77,9 @@ static void test_the_examples(void **state)
     folder_make(&folder);
     folder_put_bytes(&folder, "a.fee.lua", examples[0].at, examples[0].length);
     folder_put_bytes(&folder, "d.fee.lua", examples[1].at, examples[1].length);
-    folder_put_bytes(&folder, "c.product.lua", examples[2].at, examples[2].length);
-    folder_put_bytes(&folder, "b.fee.lua", examples[3].at, examples[3].length);
+    folder_put_bytes(&folder, "e.fee.lua", examples[2].at, examples[2].length);
+    folder_put_bytes(&folder, "c.product.lua", examples[3].at, examples[3].length);
+    folder_put_bytes(&folder, "b.fee.lua", examples[4].at, examples[4].length);
 
     struct bundle *bundle = load(&folder);
 
@@ -94,6 +95,18 @@ static void test_the_examples(void **state)
     assert_string_equal(decision.lines[1].rule, "withdrawal.cash@1");
     assert_true(decision.lines[0].amount == 450 && decision.lines[1].amount == 68);
     assert_int_equal(decision.total, 518);
+
+    struct fee_facts bought = {.kind = "purchase", .amount = 5000, .currency = CURRENCY_ZAR};
+
+    fee_price(bundle, &bought, &decision);
+    assert_int_equal(decision.total, 75);
+    bought.tier = 2;
+    fee_price(bundle, &bought, &decision);
+    assert_true(decision.outcome == FEE_OK && decision.total == 0);
+    bought = (struct fee_facts){.kind = "purchase", .amount = 500001, .currency = CURRENCY_ZAR};
+    fee_price(bundle, &bought, &decision);
+    assert_int_equal(decision.outcome, FEE_DENIED);
+    assert_string_equal(decision.reason, "confirm your identity to buy for more than ZAR 5,000.00");
     bundle_release(bundle);
 
     bytes_add_char(&examples[0], '\0');
@@ -130,6 +143,7 @@ static void test_all_keys_are_there(void **state)
                                        "`slabs`",
                                        "`lines`",
                                        "`paid_by`",
+                                       "`adjust`",
                                        "`code`",
                                        "`of`",
                                        "`mode`",
