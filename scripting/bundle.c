@@ -190,33 +190,40 @@ static const char *fault_of(struct slice text)
     return NULL;
 }
 
-static void add_file(struct folder *folder, const char *name)
+ssize_t bundle_read_file(int directory, const char *name, char text[BUNDLE_FILE_SIZE_MAX + 1],
+                         struct bundle_report *report)
 {
-    char text[BUNDLE_FILE_SIZE_MAX + 1];
     struct stat status;
     const char *wrong = NULL;
     ssize_t length = -1;
-    int fd = openat(folder->directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
         wrong = "is no regular file";
     else if (fd >= 0)
-        length = read_whole(fd, text, sizeof text);
+        length = read_whole(fd, text, BUNDLE_FILE_SIZE_MAX + 1);
     if (wrong == NULL && length < 0)
         wrong = errno == ELOOP ? "cannot be read: links are not followed, copy the file" : "";
     else if (wrong == NULL)
         wrong = fault_of((struct slice){text, (size_t)length});
-    if (wrong == NULL) {
-        bytes_add_be64(&folder->image, strlen(name));
-        bytes_add_text(&folder->image, name);
-        bytes_add_be64(&folder->image, (uint64_t)length);
-        bytes_add(&folder->image, text, (size_t)length);
-    } else if (wrong[0] == '\0') {
-        bundle_report_add(folder->report, name, 0, 0, "cannot be read: %s", strerror(errno));
-    } else {
-        bundle_report_add(folder->report, name, 0, 0, "%s", wrong);
-    }
+    if (wrong != NULL && wrong[0] == '\0')
+        bundle_report_add(report, name, 0, 0, "cannot be read: %s", strerror(errno));
+    else if (wrong != NULL)
+        bundle_report_add(report, name, 0, 0, "%s", wrong);
     if (fd >= 0)
         close(fd);
+    return wrong == NULL ? length : -1;
+}
+
+static void add_file(struct folder *folder, const char *name)
+{
+    char text[BUNDLE_FILE_SIZE_MAX + 1];
+    ssize_t length = bundle_read_file(folder->directory, name, text, folder->report);
+    if (length < 0)
+        return;
+    bytes_add_be64(&folder->image, strlen(name));
+    bytes_add_text(&folder->image, name);
+    bytes_add_be64(&folder->image, (uint64_t)length);
+    bytes_add(&folder->image, text, (size_t)length);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -538,6 +545,11 @@ struct slice bundle_image(const struct bundle *bundle)
 const struct fee_rule *bundle_fee_rules(const struct bundle *bundle)
 {
     return bundle->rules;
+}
+
+const struct limit_rule *bundle_limit_rules(const struct bundle *bundle)
+{
+    return bundle->limits;
 }
 
 const struct product *bundle_products(const struct bundle *bundle)

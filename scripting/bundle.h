@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/currency.h"
 #include "base/slice.h"
@@ -75,7 +76,15 @@ struct fee_rule;
 const struct fee_rule *
 bundle_fee_rules(const struct bundle *bundle); /* bundle_rule_count of them */
 
+struct limit_rule;
+const struct limit_rule *bundle_limit_rules(const struct bundle *bundle);
+
 struct product;
 const struct product *bundle_products(const struct bundle *bundle);
+
+/* Read one file as rule files are read: regular, no link, UTF-8, within its size. Its length; -1:
+ * the report says why not. */
+ssize_t bundle_read_file(int directory, const char *name, char text[BUNDLE_FILE_SIZE_MAX + 1],
+                         struct bundle_report *report);
 
 #endif

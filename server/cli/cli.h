@@ -23,6 +23,7 @@ struct cli {
     const char *time_zone;                            /* --time-zone or --config's */
     const char *kind, *amount, *currency, *tier, *at; /* of a movement to be priced */
     bool own;
+    bool coverage;
     const char *month, *folder; /* of an archive */
     int count;                  /* words behind the command's name */
     char **words;
@@ -36,7 +37,8 @@ enum cli_option {
     CLI_MOVEMENT = 8,
     CLI_ARCHIVE = 16, /* --month --to --from */
     CLI_KEY = 32,
-    CLI_CHECKPOINTS = 64
+    CLI_CHECKPOINTS = 64,
+    CLI_COVERAGE = 128
 };
 
 struct cli_command {

@@ -49,6 +49,7 @@ enum {
     MONTH,
     TO,
     FROM,
+    COVERAGE,
     JSON,
     VERSION
 };
@@ -71,6 +72,7 @@ static const struct option options[] = {
     {"from", required_argument, NULL, FROM},
     {"key", required_argument, NULL, KEY},
     {"checkpoints", required_argument, NULL, CHECKPOINTS},
+    {"coverage", no_argument, NULL, COVERAGE},
     {"json", no_argument, NULL, JSON},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, VERSION},
@@ -126,6 +128,8 @@ static void print_options(FILE *out, unsigned takes)
             "  --at MOMENT           like '2026-12-01 00:00', in Africa/Johannesburg; now when not "
             "given\n",
             out);
+    if ((takes & CLI_COVERAGE) != 0)
+        fputs("  --coverage            which slabs, caps and products no test reached\n", out);
     if ((takes & CLI_ARCHIVE) != 0)
         fputs("  --month MONTH         like 2024-01, in UTC\n"
               "  --to, --from FOLDER   where moolah-2024-01 will be, or is\n",
@@ -250,6 +254,8 @@ static int read_options(int argc, char **argv, struct typed *typed)
             *place = optarg;
         else if (option == OWN)
             typed->cli.own = true, typed->given |= CLI_MOVEMENT;
+        else if (option == COVERAGE)
+            typed->cli.coverage = true, typed->given |= CLI_COVERAGE;
         else if (option == JSON)
             typed->cli.json = true;
         else if (option == VERSION)
@@ -295,6 +301,7 @@ static const char *name_of(unsigned given)
            : (given & CLI_CHECKPOINTS) != 0 ? "--checkpoints"
            : (given & CLI_KEY) != 0         ? "--key"
            : (given & CLI_USER) != 0        ? "--phone, --name or --time-zone"
+           : (given & CLI_COVERAGE) != 0    ? "--coverage"
            : (given & CLI_ARCHIVE) != 0     ? "--month, --to or --from"
                                             : "what is priced";
 }

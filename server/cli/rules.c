@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/zone.h"
 #include "cli/cli.h"
+#include "cli/rules.h"
 #include "scripting/bundle.h"
 #include "scripting/fee.h"
 #include "scripting/fee_rule.h"
@@ -15,7 +16,7 @@
 
 #define HASH_TEXT_MAX 72
 
-static const char *directory_of(const struct cli *cli)
+const char *cli_rules_directory(const struct cli *cli)
 {
     return cli->count > 0 ? cli->words[0] : "rules";
 }
@@ -28,7 +29,7 @@ static void format_hash(const struct bundle *bundle, char text[HASH_TEXT_MAX])
             snprintf(text + length, HASH_TEXT_MAX - (size_t)length, "%02x", bundle_hash(bundle)[i]);
 }
 
-static void write_findings(struct json_writer *json, const struct bundle_report *report)
+void cli_rules_write_findings(struct json_writer *json, const struct bundle_report *report)
 {
     json_write_key(json, "findings");
     json_write_array(json);
@@ -63,17 +64,16 @@ static void print_check_json(const struct bundle *bundle, const struct bundle_re
         json_write_key(json, "bundle");
         json_write_text(json, hash);
     }
-    write_findings(json, report);
+    cli_rules_write_findings(json, report);
     json_write_object_end(json);
     cli_json_end();
 }
 
-/* NULL: what is wrong has been said. */
-static struct bundle *load(const struct cli *cli)
+struct bundle *cli_rules_load(const struct cli *cli)
 {
     struct bundle_report report = {.count = 0};
     struct bytes text;
-    struct bundle *bundle = bundle_load(directory_of(cli), &report);
+    struct bundle *bundle = bundle_load(cli_rules_directory(cli), &report);
     if (bundle != NULL)
         return bundle;
     if (cli->json) {
@@ -90,7 +90,7 @@ static struct bundle *load(const struct cli *cli)
 static int check(const struct cli *cli)
 {
     char hash[HASH_TEXT_MAX];
-    struct bundle *bundle = load(cli);
+    struct bundle *bundle = cli_rules_load(cli);
     if (bundle == NULL)
         return 1;
     format_hash(bundle, hash);
@@ -131,7 +131,8 @@ static struct place find_rule(const struct cli *cli, const struct bundle *bundle
     const struct fee_rule *rules = bundle_fee_rules(bundle);
     for (size_t i = 0; i < bundle_rule_count(bundle); i++)
         if (strcmp(rules[i].name, name) == 0)
-            return (struct place){rules[i].file, line_of_rule(directory_of(cli), rules[i].file)};
+            return (struct place){rules[i].file,
+                                  line_of_rule(cli_rules_directory(cli), rules[i].file)};
     return (struct place){"", 0};
 }
 
@@ -209,7 +210,7 @@ static void print_price(const struct priced *p)
         struct place place = find_rule(p->cli, p->bundle, line->rule);
         cli_format_money(line->amount, p->facts.currency, money);
         printf("  %-8s %12s  by %s, %s/%s:%d\n", line->code, money, line->rule,
-               directory_of(p->cli), place.file, place.line);
+               cli_rules_directory(p->cli), place.file, place.line);
     }
     if (p->decision.outcome == FEE_OK) {
         cli_format_money(p->decision.total, p->facts.currency, money);
@@ -269,7 +270,7 @@ static int price(const struct cli *cli)
     struct priced p = {.cli = cli};
     if (!read_facts(cli, &p.facts))
         return 2;
-    p.bundle = load(cli);
+    p.bundle = cli_rules_load(cli);
     if (p.bundle == NULL)
         return 1;
     fee_price(p.bundle, &p.facts, &p.decision);
@@ -296,6 +297,8 @@ static int status(const struct cli *cli)
 const struct cli_command cli_rules[] = {
     {"check", "[DIR]", 0, 1, 0, "are they good? file:line:column says where not; DIR is ./rules",
      check},
+    {"test", "[DIR]", 0, 1, CLI_COVERAGE,
+     "run the tests beside the rules; --coverage: what they never reached", cli_rules_test},
     {"price", "[DIR]", 0, 1, CLI_MOVEMENT,
      "--amount 250.00 --currency ZAR: what a movement costs, and why", price},
     {"status", "", 0, 0, CLI_DATABASE, "what every worker serves, and why a change was refused",

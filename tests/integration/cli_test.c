@@ -399,6 +399,33 @@ static void test_rules(void **state)
     assert_moment(text_of(json_element(loads, 0), "at"));
 }
 
+static void test_rule_tests(void **state)
+{
+    (void)state;
+    assert_int_equal(moolah("rules test"), 0); /* ./rules */
+    assert_says(out, ", 0 failed; they reach 100 % of the rules\n");
+    const struct json *good = json_of("rules test rules --json", 0);
+    assert_true(truth_of(good, "good"));
+    assert_true(number_of(good, "passed") >= 20);
+    assert_int_equal(number_of(good, "coverage_percent"), 100);
+    assert_int_equal(stack_shell(stack, "mkdir -p \"$DATA/tested\" && cd \"$DATA/tested\" && "
+                                        "cp '" MOOLAH_SOURCE_DIR "/rules/transfer.fee.lua' ."),
+                     0);
+    assert_int_equal(moolah("rules test \"$DATA/tested\""), 1);
+    assert_says(err, "holds no test: transfer.fee.lua is tested by transfer.fee_test.lua");
+    assert_int_equal(stack_shell(stack, "cd \"$DATA/tested\" && echo 'return tests { example { "
+                                        "\"dear\", kind = \"transfer\", amount = ZAR \"50.00\", "
+                                        "fee = ZAR \"2.60\" } }' >transfer.fee_test.lua"),
+                     0);
+    assert_int_equal(moolah("rules test \"$DATA/tested\" --coverage"), 1);
+    assert_says(out, "transfer.fee_test.lua:1:75: 'dear': fee is ZAR 2.50, expected ZAR 2.60\n");
+    assert_says(out, "33 %  1 of 3; never reached: slab 2, slab 3\n");
+    assert_says(out, "1 tests in 1 files: 0 passed, 1 failed; they reach 33 % of the rules\n");
+    assert_int_equal(moolah("rules test /nowhere"), 1);
+    assert_fails("rules test --tier 2", 2, "doesn't take what is priced");
+    assert_fails("rules check --coverage", 2, "doesn't take --coverage");
+}
+
 static void test_prices(void **state)
 {
     (void)state;
@@ -517,8 +544,8 @@ int main(void)
         cmocka_unit_test(test_which_database), cmocka_unit_test(test_migrating),
         cmocka_unit_test(test_verifying),      cmocka_unit_test(test_users),
         cmocka_unit_test(test_partners),       cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_prices),         cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_where_it_goes),
+        cmocka_unit_test(test_rule_tests),     cmocka_unit_test(test_prices),
+        cmocka_unit_test(test_documents),      cmocka_unit_test(test_where_it_goes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -128,7 +128,7 @@ static void test_a_fee_above_the_amount(void **state)
 /* It refuses the movement; it doesn't end the worker. */
 static void test_a_fee_that_is_no_money(void **state)
 {
-    struct fee_facts facts = {"hold", MONEY_MAX - 100, CURRENCY_ZAR, 0, false};
+    struct fee_facts facts = {"hold", MONEY_MAX - 100, CURRENCY_ZAR, 0, false, 0};
     struct fee_decision decision;
     (void)state;
     fee_price(bundle, &facts, &decision);
