@@ -17,5 +17,6 @@ struct bundle *cli_rules_load(const struct cli *cli);
 void cli_rules_write_findings(struct json_writer *json, const struct bundle_report *report);
 
 int cli_rules_test(const struct cli *cli);
+int cli_rules_new(const struct cli *cli);
 
 #endif

@@ -426,6 +426,42 @@ static void test_rule_tests(void **state)
     assert_fails("rules check --coverage", 2, "doesn't take --coverage");
 }
 
+static void test_new_rules(void **state)
+{
+    (void)state;
+    static const char *const made[] = {"fee transfer.business", "fee withdrawal.atm",
+                                       "limit wallet.more", "product data.1gb"};
+    char words[200];
+    assert_int_equal(stack_shell(stack, "mkdir -p \"$DATA/made\""), 0);
+    for (int round = 0; round < 2; round++) { /* the first ones of all, then beside ours */
+        for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+            snprintf(words, sizeof words, "rules new %s \"$DATA/made\"", made[i]);
+            if (moolah(words) != 0)
+                fail_msg("%s: %s", words, err);
+            assert_fails(words, 1, "is there already: nothing was changed");
+        }
+        assert_int_equal(moolah("rules check \"$DATA/made\""), 0);
+        assert_int_equal(moolah("rules test \"$DATA/made\""), 0);
+        assert_says(out, "they reach 100 % of the rules\n");
+        assert_int_equal(stack_shell(stack, "rm \"$DATA\"/made/*.lua && cp '" MOOLAH_SOURCE_DIR
+                                            "'/rules/*.lua \"$DATA/made\""),
+                         0);
+    }
+    assert_fails("rules new fee transfer.own \"$DATA/made\"", 1, "its id is taken by own.fee.lua");
+    assert_int_equal(stack_shell(stack, "test ! -e \"$DATA/made/transfer.own.fee.lua\""), 0);
+    assert_int_equal(stack_shell(stack, "test ! -e \"$DATA/made/transfer.own.fee_test.lua\""), 0);
+    assert_says(text_of(json_of("rules new fee x \"$DATA/made\" --json", 0), "rule"),
+                "/made/x.fee.lua");
+    assert_fails("rules new fees x", 2, "did you mean fee: fee, limit or product");
+    assert_fails("rules new fee ../x", 2, "a name is made of");
+    assert_fails("rules new fee .x", 2, "a name is made of");
+    assert_fails("rules new fee X", 2, "a name is made of");
+    assert_fails("rules new fee", 2, "needs KIND NAME [DIR]");
+    assert_fails("rules new fee x /nowhere", 1, "is no folder");
+    assert_int_equal(stack_shell(stack, "echo 5 >\"$DATA/made/y.fee.lua\""), 0);
+    assert_fails("rules new fee z \"$DATA/made\"", 1, "isn't good as it is");
+}
+
 static void test_prices(void **state)
 {
     (void)state;
@@ -544,8 +580,9 @@ int main(void)
         cmocka_unit_test(test_which_database), cmocka_unit_test(test_migrating),
         cmocka_unit_test(test_verifying),      cmocka_unit_test(test_users),
         cmocka_unit_test(test_partners),       cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_rule_tests),     cmocka_unit_test(test_prices),
-        cmocka_unit_test(test_documents),      cmocka_unit_test(test_where_it_goes),
+        cmocka_unit_test(test_rule_tests),     cmocka_unit_test(test_new_rules),
+        cmocka_unit_test(test_prices),         cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_where_it_goes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
