@@ -379,6 +379,30 @@ static void test_coverage(void **state)
     assert_int_equal(reached, 1);
 }
 
+/* What we deliver is tested, all of it. */
+static void test_the_rules_of_this_repository(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {MOOLAH_SOURCE_DIR "/rules",
+                                          MOOLAH_SOURCE_DIR "/rules/starter"};
+
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        struct bundle_report report;
+        struct bundle *ours = bundle_load(folders[i], &report);
+
+        assert_non_null(ours);
+        assert_true(rule_coverage_init(&coverage, ours, &arena));
+        rule_test_run(folders[i], ours, &coverage, &result);
+        if (!result.good)
+            fail_msg("%s: %s", result.report.findings[0].file, result.report.findings[0].message);
+        assert_int_equal(result.files, bundle_rule_count(ours) + bundle_limit_count(ours) +
+                                           bundle_product_count(ours));
+        for (size_t k = 0; k < coverage.count; k++)
+            assert_true(coverage.parts[k].hits > 0);
+        bundle_release(ours);
+    }
+}
+
 /* Many fail: each is counted, as many as there is room for are told. */
 static void test_many_failures(void **state)
 {
@@ -427,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files, begin, end),
         cmocka_unit_test_setup_teardown(test_rules_have_no_tests, begin, end),
         cmocka_unit_test_setup_teardown(test_coverage, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_rules_of_this_repository, begin, end),
         cmocka_unit_test_setup_teardown(test_many_failures, begin, end),
         cmocka_unit_test_setup_teardown(test_every_failing_allocation, begin, end),
     };
