@@ -91,9 +91,10 @@ static void print(const struct cli *cli, const struct rule_test_result *result,
     bytes_release(&text);
     if (cli->coverage)
         print_coverage(coverage);
-    printf("%zu tests in %zu files: %zu passed, %zu failed; they reach %u %% of the rules\n",
-           result->passed + result->failed, result->files, result->passed, result->failed,
-           percent(count_reached(coverage), coverage->count));
+    size_t count = result->passed + result->failed;
+    printf("%zu test%s in %zu file%s: %zu passed, %zu failed; they reach %u %% of the rules\n",
+           count, count == 1 ? "" : "s", result->files, result->files == 1 ? "" : "s",
+           result->passed, result->failed, percent(count_reached(coverage), coverage->count));
 }
 
 int cli_rules_test(const struct cli *cli)

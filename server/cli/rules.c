@@ -87,6 +87,16 @@ struct bundle *cli_rules_load(const struct cli *cli)
     return NULL;
 }
 
+static void print_good(const struct bundle *bundle, const char *hash)
+{
+    size_t rules = bundle_rule_count(bundle) + bundle_limit_count(bundle);
+    size_t products = bundle_product_count(bundle);
+    printf("%zu rule%s", rules, rules == 1 ? "" : "s");
+    if (products > 0)
+        printf(" and %zu product%s", products, products == 1 ? "" : "s");
+    printf(" %s good: %s\n", rules + products == 1 ? "is" : "are", hash);
+}
+
 static int check(const struct cli *cli)
 {
     char hash[HASH_TEXT_MAX];
@@ -97,9 +107,7 @@ static int check(const struct cli *cli)
     if (cli->json)
         print_check_json(bundle, &(struct bundle_report){.count = 0});
     else
-        printf("%zu rules and %zu products are good: %s\n",
-               bundle_rule_count(bundle) + bundle_limit_count(bundle), bundle_product_count(bundle),
-               hash);
+        print_good(bundle, hash);
     bundle_release(bundle);
     return 0;
 }

@@ -420,7 +420,7 @@ static void test_rule_tests(void **state)
     assert_int_equal(moolah("rules test \"$DATA/tested\" --coverage"), 1);
     assert_says(out, "transfer.fee_test.lua:1:75: 'dear': fee is ZAR 2.50, expected ZAR 2.60\n");
     assert_says(out, "33 %  1 of 3; never reached: slab 2, slab 3\n");
-    assert_says(out, "1 tests in 1 files: 0 passed, 1 failed; they reach 33 % of the rules\n");
+    assert_says(out, "1 test in 1 file: 0 passed, 1 failed; they reach 33 % of the rules\n");
     assert_int_equal(moolah("rules test /nowhere"), 1);
     assert_fails("rules test --tier 2", 2, "doesn't take what is priced");
     assert_fails("rules check --coverage", 2, "doesn't take --coverage");
