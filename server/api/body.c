@@ -332,6 +332,7 @@ static void read_field(struct call *call, const struct body_field *field, const 
     void *at = (char *)out + field->offset;
     switch (field->kind) {
     case BODY_TEXT:
+    case BODY_TOKEN:
     case BODY_SECRET:
         read_text(call, field, value, at);
         return;
@@ -464,12 +465,15 @@ static void add_texts(struct bytes *all, const struct body_texts *texts)
 
 static void add_field(struct bytes *all, const struct body_field *field, const void *at)
 {
-    /* absent it adds nothing: a request is what it was before there were zones */
+    /* absent it adds nothing: a request is what it was before there were zones and quotes */
     if (field->kind == BODY_ZONE && *(const int *)at == 0)
+        return;
+    if (field->kind == BODY_TOKEN && ((const struct slice *)at)->at == NULL)
         return;
     add_value(all, field->name, strlen(field->name));
     switch (field->kind) {
     case BODY_TEXT:
+    case BODY_TOKEN:
     case BODY_PHONE:
         add_value(all, ((const struct slice *)at)->at, ((const struct slice *)at)->length);
         return;

@@ -10,6 +10,7 @@
 
 enum body_kind {
     BODY_TEXT,      /* struct slice: min..max characters, no control characters */
+    BODY_TOKEN,     /* struct slice: as BODY_TEXT; absent it is no part of the hash */
     BODY_SECRET,    /* struct slice: the same, and never part of a hash that is stored */
     BODY_PHONE,     /* struct slice: E.164, + and 8 to 15 digits */
     BODY_AMOUNT,    /* int64_t: 1 .. 2^53-1 */

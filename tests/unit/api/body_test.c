@@ -127,6 +127,41 @@ static void test_hash_is_equal_when_the_fields_are(void **state)
     }
 }
 
+/* A request without a token is the one that it was before anybody knew of the field; one that
+ * brings it is another. */
+static void test_an_absent_token_leaves_the_hash_alone(void **state)
+{
+    struct brought {
+        int64_t amount;
+        struct slice token;
+    };
+    static const struct body_field with[] = {
+        {"amount", BODY_AMOUNT, true, offsetof(struct brought, amount), 0, 0},
+        {"token", BODY_TOKEN, false, offsetof(struct brought, token), 1, 8},
+        {NULL, BODY_TEXT, false, 0, 0, 0}};
+    static const struct body_field without[] = {
+        {"amount", BODY_AMOUNT, true, offsetof(struct brought, amount), 0, 0},
+        {NULL, BODY_TEXT, false, 0, 0, 0}};
+    static const char *const bodies[] = {
+        "{\"amount\":1}", "{\"amount\":1}", "{\"amount\":1,\"token\":null}",
+        "{\"amount\":1,\"token\":\"a\"}", "{\"amount\":1,\"token\":\"b\"}"};
+    uint8_t hashes[5][32];
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct asked asked;
+        struct brought brought = {0};
+        const struct body_field *known = i == 0 ? without : with;
+        asked_start(&asked, "/v1/transfers", bodies[i]);
+        assert_true(body_read(&asked.call, known, &brought));
+        body_hash(&asked.call, known, &brought, hashes[i]);
+        asked_end(&asked);
+    }
+    assert_memory_equal(hashes[0], hashes[1], 32);
+    assert_memory_equal(hashes[0], hashes[2], 32);
+    assert_memory_not_equal(hashes[0], hashes[3], 32);
+    assert_memory_not_equal(hashes[3], hashes[4], 32);
+}
+
 /* One member made wrong: told at its field, and at no other. */
 static const struct {
     int field;
@@ -390,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash_is_equal_when_the_fields_are),
+        cmocka_unit_test(test_an_absent_token_leaves_the_hash_alone),
         cmocka_unit_test(test_faults_are_told_at_their_field),
         cmocka_unit_test(test_lists_of_objects),
         cmocka_unit_test(test_many_faults_are_told_up_to_a_bound),
