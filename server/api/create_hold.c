@@ -4,6 +4,7 @@
 #include "api/body.h"
 #include "api/endpoints.h"
 #include "api/movement.h"
+#include "posting/quote.h"
 
 #define DAY_S 86400
 #define EXPIRES_DEFAULT_S ((int64_t)7 * DAY_S)
@@ -23,6 +24,7 @@ static const struct body_field fields[] = {
     {"expires_in", BODY_INTEGER, false, OF(expires_in_s), 60, (size_t)30 * DAY_S},
     {"note", BODY_TEXT, false, OF(note), 1, 140},
     {"reference", BODY_TEXT, false, OF(reference), 1, 64},
+    {"quote", BODY_TOKEN, false, OF(quote), 1, QUOTE_TEXT_MAX},
     {NULL, BODY_TEXT, false, 0, 0, 0},
 };
 

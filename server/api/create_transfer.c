@@ -4,6 +4,7 @@
 #include "api/body.h"
 #include "api/endpoints.h"
 #include "api/movement.h"
+#include "posting/quote.h"
 
 struct create_transfer {
     struct call call;
@@ -22,6 +23,8 @@ static const struct body_field fields[] = {
     {"currency", BODY_CURRENCY, true, offsetof(struct create_transfer, movement.currency), 0, 0},
     {"note", BODY_TEXT, false, offsetof(struct create_transfer, note), 1, 140},
     {"reference", BODY_TEXT, false, offsetof(struct create_transfer, reference), 1, 64},
+    {"quote", BODY_TOKEN, false, offsetof(struct create_transfer, movement.quote), 1,
+     QUOTE_TEXT_MAX},
     {NULL, BODY_TEXT, false, 0, 0, 0},
 };
 

@@ -4,6 +4,7 @@
 #include "api/body.h"
 #include "api/endpoints.h"
 #include "api/movement.h"
+#include "posting/quote.h"
 
 struct create_withdrawal {
     struct call call;
@@ -17,6 +18,8 @@ static const struct body_field fields[] = {
     {"amount", BODY_AMOUNT, true, offsetof(struct create_withdrawal, movement.amount), 0, 0},
     {"currency", BODY_CURRENCY, true, offsetof(struct create_withdrawal, movement.currency), 0, 0},
     {"reference", BODY_TEXT, true, offsetof(struct create_withdrawal, reference), 1, 64},
+    {"quote", BODY_TOKEN, false, offsetof(struct create_withdrawal, movement.quote), 1,
+     QUOTE_TEXT_MAX},
     {NULL, BODY_TEXT, false, 0, 0, 0},
 };
 

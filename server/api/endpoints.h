@@ -19,6 +19,7 @@ void list_transactions(void *owner, struct request *request);
 void wallet_events(void *owner, struct request *request);
 void show_balance(void *owner, struct request *request);
 void show_statement(void *owner, struct request *request);
+void create_quote(void *owner, struct request *request);
 void create_transfer(void *owner, struct request *request);
 void create_bulk(void *owner, struct request *request);
 void create_deposit(void *owner, struct request *request);

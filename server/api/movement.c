@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "posting/quote.h"
 
 static void done(struct posting_order *order)
 {
@@ -20,6 +21,19 @@ enum flow_verdict movement_admit(struct flow *flow)
     if (posting_admits(call->service->posting, call->service->settings.posting_deadline_us))
         return FLOW_NEXT;
     return call_refuse(call, PROBLEM_OVERLOADED, NULL);
+}
+
+/* Whether it's any good is posting's to say, after it has looked for the key: a quote that is over
+ * doesn't stand between an asker and the answer to what it bought. False: out of memory. */
+static bool bring_quote(struct call *call, struct movement *movement)
+{
+    struct arena *arena = &call->request->arena;
+    if (movement->quote.at == NULL)
+        return true;
+    struct quote *quote = arena_alloc(arena, sizeof *quote);
+    movement->receipt.order.quote = quote;
+    return quote != NULL &&
+           quote_open(call->service->settings.secret_key, movement->quote, arena, quote);
 }
 
 enum flow_verdict movement_ask(struct call *call, struct movement *movement)
@@ -51,7 +65,7 @@ enum flow_verdict movement_ask(struct call *call, struct movement *movement)
     };
     memcpy(order->request_hash, movement->request_hash, sizeof order->request_hash);
     memcpy(order->trace_id, call->request->trace_id, sizeof order->trace_id);
-    if (posting_submit(call->service->posting, order))
+    if (bring_quote(call, movement) && posting_submit(call->service->posting, order))
         return FLOW_WAIT;
     return call_refuse(call, PROBLEM_OVERLOADED, NULL);
 }

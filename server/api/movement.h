@@ -19,6 +19,7 @@ struct movement {
     currency currency;
     struct slice note;
     struct slice reference;
+    struct slice quote; /* {NULL,0}: none */
     struct uuid caller; /* nil: the call's; the operators' calls have none */
     struct posting_subject subject;
     bool subject_away;

@@ -143,6 +143,14 @@ static void write_fee_lines(struct json_writer *writer, const struct fee_decisio
     json_write_array_end(writer);
 }
 
+void receipt_write_pricing(struct json_writer *writer, const uint8_t *bundle,
+                           const struct fee_decision *fee)
+{
+    write_pricing_head(writer, bundle);
+    write_fee_lines(writer, fee);
+    json_write_object_end(writer);
+}
+
 /* A partner learns nothing of a customer's balance. */
 static bool tells_balance(const struct posting_order *order)
 {
@@ -201,11 +209,8 @@ static void write_receipt(const struct posting_order *order, const struct postin
     write_belonging(&writer, order, d);
     if (tells_balance(order))
         write_balance(&writer, "balance", d->from_after.posted, d->from_after.held);
-    if (d->fee != NULL) {
-        write_pricing_head(&writer, d->bundle);
-        write_fee_lines(&writer, d->fee);
-        json_write_object_end(&writer);
-    }
+    if (d->fee != NULL)
+        receipt_write_pricing(&writer, d->bundle, d->fee);
     json_write_object_end(&writer);
 }
 
@@ -246,6 +251,10 @@ static enum problem_code problem_for(enum refusal refusal)
         return PROBLEM_NOT_REFUNDABLE;
     case REFUSAL_REFUND_EXCEEDS_ORIGINAL:
         return PROBLEM_REFUND_EXCEEDS_ORIGINAL;
+    case REFUSAL_QUOTE_UNFIT:
+        return PROBLEM_VALIDATION_FAILED;
+    case REFUSAL_QUOTE_EXPIRED:
+        return PROBLEM_QUOTE_EXPIRED;
     case REFUSAL_NONE:
         break;
     }
@@ -277,6 +286,9 @@ int receipt_render(const struct posting_order *order, const struct posting_decis
     if (decision->refusal == REFUSAL_REFUND_EXCEEDS_ORIGINAL ||
         decision->refusal == REFUSAL_CAPTURE_EXCEEDS_HOLD)
         add_extra(&problem, "remaining", decision->remaining);
+    if (decision->refusal == REFUSAL_QUOTE_UNFIT)
+        problem.fields[problem.field_count++] = (struct problem_field){
+            SLICE("/quote"), "wrong", "is not a quote of ours for this movement"};
     if (decision->breach.cap != NULL)
         breach_add(&problem, &decision->breach, &text);
     problem_write(&problem, &own->request_id, body);

@@ -55,6 +55,10 @@ void receipt_write_line(struct json_writer *writer, const struct wallets_transac
 void receipt_write_wallet(struct json_writer *writer, const struct wallet *wallet);
 void receipt_write_user(struct json_writer *writer, const struct user *user);
 
+/* "pricing": what was decided by which bundle (32 bytes of hash). */
+void receipt_write_pricing(struct json_writer *writer, const uint8_t *bundle,
+                           const struct fee_decision *fee);
+
 /* Members that many have. */
 void receipt_write_id(struct json_writer *writer, const char *key, const char *prefix,
                       const struct uuid *id);

@@ -33,6 +33,7 @@ const struct route service_routes[] = {
     {METHOD_GET, "/v1/wallets/{id}/purchases", show_purchase_list},
     {METHOD_GET, "/v1/wallets/{id}/limits", show_limits},
     {METHOD_POST, "/v1/wallets/{id}/close", close_wallet},
+    {METHOD_POST, "/v1/quotes", create_quote},
     {METHOD_POST, "/v1/transfers", create_transfer},
     {METHOD_POST, "/v1/transfers/bulk", create_bulk},
     {METHOD_POST, "/v1/deposits", create_deposit},

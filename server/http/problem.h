@@ -110,6 +110,12 @@
       "Check the id: it doesn't exist, or isn't the caller's.")                                    \
     X(PURCHASE_NOT_OPEN, purchase_not_open, 422, "Nothing is to be decided about this purchase",   \
       "Read `detail`: it's finished or decided already, or may yet end by itself.")                \
+    X(VALIDATION_FAILED, validation_failed, 422, "A field doesn't fit the rest of the request",    \
+      "Mend what `errors` points at: each field may be fine by itself. A quote is for the "        \
+      "caller, "                                                                                   \
+      "the parties, the amount and the currency that it was asked for, and for no others.")        \
+    X(QUOTE_EXPIRED, quote_expired, 422, "The quote is over",                                      \
+      "Ask for a new one and move the money with it, under a new key: a quote holds for 60 s.")    \
     X(IDEMPOTENCY_KEY_REUSED, idempotency_key_reused, 422, "This key belongs to another request",  \
       "Use a new key for a new request; with this key, repeat the first request exactly.")         \
     X(RATE_LIMITED, rate_limited, 429, "Too many requests",                                        \

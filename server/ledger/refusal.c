@@ -23,6 +23,8 @@ const char *refusal_name(enum refusal refusal)
         [REFUSAL_TRANSACTION_NOT_FOUND] = "transaction_not_found",
         [REFUSAL_NOT_REFUNDABLE] = "not_refundable",
         [REFUSAL_REFUND_EXCEEDS_ORIGINAL] = "refund_exceeds_original",
+        [REFUSAL_QUOTE_UNFIT] = "validation_failed",
+        [REFUSAL_QUOTE_EXPIRED] = "quote_expired",
     };
     assert((unsigned)refusal < REFUSAL_COUNT && names[refusal] != NULL);
     return names[refusal];

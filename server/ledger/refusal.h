@@ -22,10 +22,12 @@ enum refusal {
     REFUSAL_TRANSACTION_NOT_FOUND, /* the original of a refund: absent, or nothing of the caller's
                                     */
     REFUSAL_NOT_REFUNDABLE,        /* not this kind */
-    REFUSAL_REFUND_EXCEEDS_ORIGINAL
+    REFUSAL_REFUND_EXCEEDS_ORIGINAL,
+    REFUSAL_QUOTE_UNFIT, /* forged, or made for another movement */
+    REFUSAL_QUOTE_EXPIRED
 };
 
-#define REFUSAL_COUNT (REFUSAL_REFUND_EXCEEDS_ORIGINAL + 1)
+#define REFUSAL_COUNT (REFUSAL_QUOTE_EXPIRED + 1)
 
 const char *refusal_name(enum refusal refusal); /* the API's code: "insufficient_funds" */
 

@@ -55,10 +55,10 @@ struct batch {
 
 /* What a decision needs beside the rows. */
 struct batch_terms {
-    struct bundle *bundle; /* NULL: transfers fail with POSTING_RULE_FAILED */
-    unsigned stripe;       /* of the system accounts */
-    int64_t now;           /* Unix us: the transactions' moment */
-    int64_t monotonic;     /* for deadlines of a batch that's submitted again */
+    const struct bundle *bundle; /* NULL: transfers fail with POSTING_RULE_FAILED */
+    unsigned stripe;             /* of the system accounts */
+    int64_t now;                 /* Unix us: the transactions' moment */
+    int64_t monotonic;           /* for deadlines of a batch that's submitted again */
 };
 
 /* A batch over `count` orders (the array is copied). NULL: out of memory. */

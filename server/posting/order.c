@@ -263,24 +263,31 @@ void order_begin(struct decision *d, const struct posting_order *order,
     d->fee.reason[0] = '\0';
 }
 
-bool order_run(struct decision *d, struct book *book, struct order_ink *ink, struct uuid *id)
+bool order_check(struct decision *d, struct book *book, struct order_ink *ink)
 {
     find_parties(d, book);
     if (!are_sound(d)) {
         ink->outcome = POSTING_POISONED;
-        return true;
+        return false;
     }
     kind_of(d->order)->check(d); /* everything that can say no: after this nothing does */
     if (d->failed) {
         ink->outcome = POSTING_RULE_FAILED;
         ink->body = arena_copy(
             ink->arena, slice_of(d->terms->bundle == NULL ? "no rules are loaded" : d->fee.reason));
-        return true;
+        return false;
     }
     if (d->early) {
         ink->outcome = POSTING_EXPIRED;
-        return true;
+        return false;
     }
+    return true;
+}
+
+bool order_run(struct decision *d, struct book *book, struct order_ink *ink, struct uuid *id)
+{
+    if (!order_check(d, book, ink))
+        return true;
     if (d->refusal == REFUSAL_NONE && !order_limit_check(d, ink))
         return false;
     if (d->unsound) {

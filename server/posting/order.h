@@ -1,6 +1,6 @@
 /* Deciding one order while its accounts are locked: rules (facts -> decision), every refusal, then
- * the postings, then the answer that is remembered under its key. Also the code behind a quote one
- * day: the same, on an unlocked snapshot. */
+ * the postings, then the answer that is remembered under its key. The code behind a quote, too
+ * (quote.c): the same, on an unlocked snapshot. */
 #ifndef POSTING_ORDER_H
 #define POSTING_ORDER_H
 

@@ -51,6 +51,10 @@ struct order_kind {
 void order_begin(struct decision *d, const struct posting_order *order,
                  const struct batch_terms *terms);
 
+/* Everything that can say no, but for the limits: d->refusal. False: there is no answer, but
+ * ink->outcome. order.c */
+bool order_check(struct decision *d, struct book *book, struct order_ink *ink);
+
 /* Take d->order through its decision, all but the answer. ink->outcome is what came of it;
  * answered: d->refusal, or it's written down and has its id. False: out of memory, nothing moved.
  * order.c */
@@ -86,7 +90,11 @@ void order_price_ask(struct decision *d, const char *kind);
 bool order_price_has(const struct decision *d, const char *kind);
 
 /* What is stored with the transaction. False: out of memory. */
+struct arena;
 bool order_price_write(struct decision *d, struct arena *arena);
+
+/* The lines that order_price_write wrote. False: out of memory. */
+bool order_price_read(struct slice pricing, struct arena *arena, struct fee_decision *fee);
 
 /* The same for a capture: the lines of its hold; of a partner's scaled to the part. They sum to its
  * fee. */

@@ -2,12 +2,49 @@
 
 #include "base/json.h"
 #include "posting/order_kind.h"
+#include "posting/quote.h"
 #include "scripting/bundle.h"
 
 #define JSON_USUAL 255 /* room that most texts never outgrow: what does, is copied */
 
+/* The price is known. What arrives is the transaction's amount, in every book. */
+static void apply_fee(struct decision *d)
+{
+    d->transfer.fee = d->fee.total;
+    if (d->fee.receiver_pays) {
+        assert(d->order->kind == TRANSACTION_TRANSFER && d->fee.total < d->transfer.amount.minor);
+        d->transfer.amount.minor -= d->fee.total;
+    }
+}
+
+/* As if the rules had been asked now: the transaction says what they said then. */
+static void take_quote(struct decision *d, const struct quote *quote)
+{
+    if (!quote_fits(quote, d->order)) {
+        d->refusal = REFUSAL_QUOTE_UNFIT;
+        return;
+    }
+    if (d->terms->now >= quote->expires_at) {
+        d->refusal = REFUSAL_QUOTE_EXPIRED;
+        return;
+    }
+    d->failed = d->terms->bundle == NULL; /* its limits couldn't be looked at */
+    d->fee = quote->fee;
+    apply_fee(d);
+    if (quote->pricing.at == NULL)
+        return;
+    d->priced = true;
+    d->bundle = quote->bundle;
+    d->pricing = quote->pricing;
+    d->priced_facts = quote->facts;
+}
+
 void order_price_ask(struct decision *d, const char *kind)
 {
+    if (d->order->quote != NULL) {
+        take_quote(d, d->order->quote);
+        return;
+    }
     const struct account *from = d->transfer.from;
     assert(from != NULL && d->transfer.to != NULL); /* the parties are checked */
     d->facts = (struct fee_facts){
@@ -29,15 +66,13 @@ void order_price_ask(struct decision *d, const char *kind)
     if (d->fee.outcome == FEE_DENIED)
         d->refusal = REFUSAL_RULE_DENIED;
     if (d->fee.outcome == FEE_OK)
-        d->transfer.fee = d->fee.total;
-    if (d->fee.receiver_pays) { /* what arrives is the transaction's amount, in every book */
-        assert(d->order->kind == TRANSACTION_TRANSFER && d->fee.total < d->transfer.amount.minor);
-        d->transfer.amount.minor -= d->fee.total;
-    }
+        apply_fee(d);
 }
 
 bool order_price_has(const struct decision *d, const char *kind)
 {
+    if (d->order->quote != NULL)
+        return true; /* it knows what there was */
     return d->terms->bundle != NULL && fee_has_kind(d->terms->bundle, kind);
 }
 
@@ -103,7 +138,7 @@ static struct slice facts_json(const struct fee_facts *facts, struct arena *aren
 
 bool order_price_write(struct decision *d, struct arena *arena)
 {
-    if (!d->priced)
+    if (!d->priced || d->pricing.at != NULL) /* a quote has brought it */
         return true;
     d->pricing = pricing_json(&d->fee, arena);
     d->priced_facts = facts_json(&d->facts, arena);
@@ -130,26 +165,38 @@ static struct fee_line read_line(const struct json *object)
     copy_text(line.code, sizeof line.code, object, "code");
     line.amount = amount == NULL ? 0 : json_integer(amount);
     line.refundable = json_member(object, "refundable") != NULL;
-    line.receiver_pays = false; /* a hold's never does */
+    line.receiver_pays = json_member(object, "paid_by") != NULL;
     return line;
+}
+
+bool order_price_read(struct slice pricing, struct arena *arena, struct fee_decision *fee)
+{
+    struct json_error error;
+    const struct json *lines = json_parse(pricing, arena, &error);
+    size_t count = lines == NULL ? 0 : json_count(lines);
+    if (lines == NULL && error.no_memory)
+        return false;
+    for (size_t i = 0; i < count && fee->count < FEE_LINES_MAX; i++) {
+        struct fee_line *line = &fee->lines[fee->count++];
+        *line = read_line(json_element(lines, i));
+        fee->total += line->amount;
+        fee->receiver_pays = fee->receiver_pays || line->receiver_pays;
+    }
+    return true;
 }
 
 bool order_price_capture(struct decision *d, struct arena *arena)
 {
     const struct hold *hold = &d->subject->hold;
-    struct json_error error;
     int64_t whole = 0;
     int64_t before = 0;
     int64_t amount = d->transfer.amount.minor;
     if (hold->pricing.at == NULL)
         return true;
-    const struct json *lines = json_parse(hold->pricing, arena, &error);
-    size_t count = lines == NULL ? 0 : json_count(lines);
-    if (lines == NULL && error.no_memory)
+    if (!order_price_read(hold->pricing, arena, &d->fee))
         return false;
-    for (size_t i = 0; i < count && d->fee.count < FEE_LINES_MAX; i++) {
-        struct fee_line *line = &d->fee.lines[d->fee.count++];
-        *line = read_line(json_element(lines, i));
+    for (int i = 0; i < d->fee.count; i++) {
+        struct fee_line *line = &d->fee.lines[i];
         whole += line->amount;
         int64_t upto = /* of this line and all before */
             d->transfer.anyones ? money_share(whole, amount, hold->amount) : whole;

@@ -582,6 +582,11 @@ void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle)
     queue->bundle = bundle;
 }
 
+unsigned posting_stripe(const struct posting_queue *queue)
+{
+    return queue->settings.stripe_first;
+}
+
 const struct bundle *posting_bundle(const struct posting_queue *queue)
 {
     return queue->bundle;

@@ -25,6 +25,7 @@ struct cache;
 struct ev_loop;
 struct posting_order;
 struct posting_queue;
+struct quote;
 struct wallets_transaction;
 
 /* One transfer of a bulk. */
@@ -110,7 +111,8 @@ struct posting_order {
     const struct posting_item *items; /* a bulk: these instead of from, to and amount; NULL: none */
     size_t item_count;                /* 1 .. POSTING_ITEMS_MAX, with items */
     bool all;                         /* every item, or none */
-    struct slice note;                /* {NULL,0}: none; valid UTF-8 without NUL */
+    const struct quote *quote; /* the price it was promised; NULL: the rules say. No bulk's */
+    struct slice note;         /* {NULL,0}: none; valid UTF-8 without NUL */
     struct slice reference;
     uint8_t trace_id[16];
     int64_t deadline; /* monotonic us */
@@ -177,6 +179,9 @@ void posting_set_bundle(struct posting_queue *queue, struct bundle *bundle);
 
 /* The one that prices now; NULL: none yet. Borrowed until the loop goes on. */
 const struct bundle *posting_bundle(const struct posting_queue *queue);
+
+/* Of the system accounts: the first that its lanes use. */
+unsigned posting_stripe(const struct posting_queue *queue);
 
 bool posting_is_ready(
     const struct posting_queue *queue); /* some lane has a database and there is a bundle */

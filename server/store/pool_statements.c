@@ -12,6 +12,7 @@
 #include "store/purchases.h"
 #include "store/seals.h"
 #include "store/search.h"
+#include "store/snapshot.h"
 #include "store/status.h"
 #include "store/tie_out.h"
 #include "store/upkeep.h"
@@ -19,11 +20,23 @@
 #include "store/wallets.h"
 #include "store/webhooks.h"
 
-const struct pg_statement *const *const pool_statements_lists[] = {
-    users_statements,   wallets_statements,  holds_statements,     limits_statements,
-    status_statements,  gate_statements,     presence_statements,  upkeep_statements,
-    news_statements,    search_statements,   history_statements,   seals_proof_statements,
-    tie_out_statements, webhooks_statements, purchases_statements, NULL};
+const struct pg_statement *const *const pool_statements_lists[] = {users_statements,
+                                                                   wallets_statements,
+                                                                   holds_statements,
+                                                                   limits_statements,
+                                                                   status_statements,
+                                                                   gate_statements,
+                                                                   presence_statements,
+                                                                   upkeep_statements,
+                                                                   news_statements,
+                                                                   search_statements,
+                                                                   history_statements,
+                                                                   seals_proof_statements,
+                                                                   tie_out_statements,
+                                                                   webhooks_statements,
+                                                                   purchases_statements,
+                                                                   snapshot_statements,
+                                                                   NULL};
 
 /* Plans along the indexes in their order, by one process, whatever the statistics of young or of
  * huge tables say. */

@@ -39,6 +39,7 @@ static const struct allowance {
     const char *reason;
 } allowances[] = {
     {"lock_accounts", "Sort", "the accounts of one batch"},
+    {"snapshot_find", "Sort", "the accounts of one movement"},
     {"open_accounts", "Sort", "a system account per currency and kind"},
     {"search_of_account", "Sort", "what a page looks at"},
     {"search_of_time", "Sort", "what a page looks at"},
