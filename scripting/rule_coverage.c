@@ -19,14 +19,27 @@ static struct rule_part *add(struct rule_coverage *coverage, const char *file, c
     return part;
 }
 
+/* Of a rule with one line "slab 2", else "vat slab 2". */
+static void name_slab(char name[40], const struct fee_rule *rule, const struct fee_rule_line *line,
+                      int slab)
+{
+    if (rule->line_count == 1)
+        snprintf(name, 40, "slab %d", slab + 1);
+    else
+        snprintf(name, 40, "%.31s slab %d", line->code, slab % FEE_SLABS_MAX + 1);
+}
+
+static void add_fee(struct rule_coverage *coverage, const struct fee_rule *rule)
+{
+    for (int i = 0; i < rule->line_count; i++)
+        for (int k = 0; k < rule->lines[i].slab_count; k++)
+            name_slab(add(coverage, rule->file, rule->name)->name, rule, &rule->lines[i], k);
+}
+
 static void add_fees(struct rule_coverage *coverage, const struct bundle *bundle)
 {
-    const struct fee_rule *rules = bundle_fee_rules(bundle);
     for (size_t i = 0; i < bundle_rule_count(bundle); i++)
-        for (int k = 0; k < rules[i].slab_count; k++) {
-            struct rule_part *part = add(coverage, rules[i].file, rules[i].name);
-            snprintf(part->name, sizeof part->name, "slab %d", k + 1);
-        }
+        add_fee(coverage, &bundle_fee_rules(bundle)[i]);
 }
 
 static void name_cap(char name[40], int tier, const char *code)
@@ -92,14 +105,29 @@ static void hit(struct rule_coverage *coverage, const char *rule, const char *na
     assert(found > 0);
 }
 
+/* Of one line, `base` being what it's computed of. */
+static void hit_line(struct rule_coverage *coverage, const struct fee_rule *rule,
+                     const struct fee_rule_line *line, int64_t base)
+{
+    const struct fee_slab *slabs = rule->slabs + line->first_slab;
+    for (int i = 0; i < line->slab_count; i++) {
+        char name[40];
+        int64_t below = i == 0 ? 0 : slabs[i - 1].upto;
+        name_slab(name, rule, line, i);
+        if (base > below && (line->graduated || base <= slabs[i].upto))
+            hit(coverage, rule->name, name);
+    }
+}
+
 static void hit_slabs(struct rule_coverage *coverage, const struct fee_rule *rule, int64_t amount)
 {
-    for (int i = 0; i < rule->slab_count; i++) {
-        char name[40];
-        int64_t below = i == 0 ? 0 : rule->slabs[i - 1].upto;
-        snprintf(name, sizeof name, "slab %d", i + 1);
-        if (amount > below && (rule->graduated || amount <= rule->slabs[i].upto))
-            hit(coverage, rule->name, name);
+    int64_t lines[FEE_LINES_MAX];
+    int64_t total;
+    if (!fee_rule_price(rule, amount, lines, &total))
+        return;
+    for (int i = 0; i < rule->line_count; i++) {
+        int of = rule->lines[i].of;
+        hit_line(coverage, rule, &rule->lines[i], of < 0 ? amount : lines[of]);
     }
 }
 
@@ -144,8 +172,8 @@ int64_t *rule_coverage_borders(const struct bundle *bundle, const struct fee_fac
     for (size_t i = 0; borders != NULL && i < bundle_rule_count(bundle); i++) {
         if (!fee_rule_applies(&rules[i], facts))
             continue;
-        for (int k = 0; k + 1 < rules[i].slab_count; k++)
-            for (int64_t near = -1; near <= 1; near++)
+        for (int k = 0; k < rules[i].slab_count; k++)
+            for (int64_t near = -1; near <= 1 && rules[i].slabs[k].upto != INT64_MAX; near++)
                 borders[(*count)++] = rules[i].slabs[k].upto + near;
     }
     return borders;
