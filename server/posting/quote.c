@@ -7,7 +7,7 @@
 #include "posting/order_kind.h"
 
 #define PREFIX "qte_"
-#define PREFIX_LENGTH 4
+#define PREFIX_LENGTH (sizeof PREFIX - 1)
 #define ABOUT SLICE("quote") /* nothing else under the key can be passed off as one */
 #define FORMAT \
     1 /* another one's quotes fit nothing: servers of two versions may stand side by side */
@@ -105,7 +105,7 @@ struct slice quote_seal(const uint8_t key[32], const struct quote *quote, struct
     if (sealed == NULL || text == NULL)
         return none;
     crypto_seal(key, ABOUT, plain, sealed);
-    memcpy(text, PREFIX, PREFIX_LENGTH);
+    memcpy(text, PREFIX, sizeof PREFIX);
     crypto_base64url(sealed, length, text + PREFIX_LENGTH);
     return slice_of(text);
 }
