@@ -1,9 +1,12 @@
 /* moolah ledger: the books. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "ledger/seal.h"
 #include "store/verify.h"
+#include "store/verify_seals.h"
 
 struct verification {
     struct json_writer *json; /* NULL: for people */
@@ -54,11 +57,34 @@ static void tell(void *owner, const struct verify_line *line)
         printf("         first: %s\n", line->first);
 }
 
+/* 64 hex digits, or a file with a line of them for each key there ever was. */
+static bool read_keys(const char *given, struct verify_seals_keys *keys)
+{
+    char line[200];
+    keys->count = 1;
+    if (seal_read_hex(slice_of(given), keys->keys[0], CRYPTO_PUBLIC_SIZE))
+        return true;
+    keys->count = 0;
+    FILE *file = fopen(given, "re");
+    bool good = file != NULL;
+    while (good && fgets(line, sizeof line, file) != NULL)
+        good = keys->count < VERIFY_SEALS_KEYS_MAX &&
+               seal_read_hex((struct slice){line, strcspn(line, "\r\n")}, keys->keys[keys->count++],
+                             CRYPTO_PUBLIC_SIZE);
+    if (file != NULL)
+        fclose(file);
+    return good && keys->count > 0;
+}
+
 static int verify(const struct cli *cli)
 {
+    struct verify_seals_keys keys;
+    if (cli->key != NULL && !read_keys(cli->key, &keys))
+        return cli_fail(2, "--key is no public key: 64 hex digits, or a file of them");
     struct verification v = {.json = cli->json ? cli_json_begin() : NULL};
     struct verify verify = {.conninfo = cli->database,
                             .checkpoints = cli->checkpoints,
+                            .keys = cli->key == NULL ? NULL : &keys,
                             .redis = cli->redis,
                             .tell = tell,
                             .owner = &v};
@@ -75,7 +101,7 @@ static int verify(const struct cli *cli)
 }
 
 const struct cli_command cli_ledger[] = {
-    {"verify", "", 0, 0, CLI_DATABASE | CLI_REDIS | CLI_CHECKPOINTS,
+    {"verify", "", 0, 0, CLI_DATABASE | CLI_REDIS | CLI_CHECKPOINTS | CLI_KEY,
      "check every invariant of the ledger; 1 when one is broken", verify},
     {.name = NULL},
 };

@@ -315,7 +315,7 @@ static bool check(struct verify *verify, PGconn *conn, const struct invariant *i
     if (invariant->sql != NULL)
         return !line->searched || ask(conn, invariant->sql, line);
     if (invariant->name[0] == '5')
-        return verify_seals_check(conn, file, line);
+        return verify_seals_check(conn, file, verify->keys, line);
     if (invariant->name[0] == '7')
         return verify_answers_check(conn, line);
     verify_cache_check(verify->conninfo, verify->redis, line);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct verify_seals_keys; /* verify_seals.h */
+
 struct verify_line {
     const char *name;
     const char *what;  /* what holds */
@@ -24,6 +26,7 @@ struct verify_line {
 struct verify {
     const char *conninfo;
     const char *checkpoints;                                   /* a file of seals', or NULL */
+    const struct verify_seals_keys *keys;                      /* who may sign; NULL: anybody */
     const char *redis;                                         /* store/redis_address.h, or NULL */
     void (*tell)(void *owner, const struct verify_line *line); /* each invariant, in order */
     void *owner;

@@ -72,6 +72,8 @@ struct check {
     int64_t checkpoints_size; /* so much of it is looked at */
     struct checkpoint checkpoint;
     bool has_checkpoint;
+    const struct verify_seals_keys *keys; /* NULL: anybody's */
+    bool signed_inside, signed_outside;   /* one was, so those behind it are */
 };
 
 static void blame(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -256,6 +258,34 @@ static void check_rows(struct check *c)
     }
 }
 
+/* ---- signatures */
+
+static bool is_by_them(const struct check *c, const struct checkpoint *checkpoint)
+{
+    for (size_t i = 0; c->keys != NULL && i < c->keys->count; i++)
+        if (memcmp(checkpoint->key, c->keys->keys[i], CRYPTO_PUBLIC_SIZE) == 0)
+            return true;
+    return c->keys == NULL;
+}
+
+/* `*before`: was one signed before it? Who rewrites history and hasn't the key signs with another,
+ * or not at all. */
+static void check_signature(struct check *c, const struct checkpoint *checkpoint, const char *of,
+                            bool *before)
+{
+    const long long seal = checkpoint->seal;
+    if (!checkpoint->is_signed) {
+        if (*before)
+            blame(c, "%s %lld is not signed, and one before it is", of, seal);
+        return;
+    }
+    *before = true;
+    if (!seal_is_signed_well(checkpoint))
+        blame(c, "%s %lld: its signature is wrong", of, seal);
+    else if (!is_by_them(c, checkpoint))
+        blame(c, "%s %lld is signed by another key", of, seal);
+}
+
 /* ---- a seal against its entries, and the one before */
 
 static void check_links(struct check *c, const struct seals_stored *before)
@@ -279,8 +309,7 @@ static void check_links(struct check *c, const struct seals_stored *before)
         !uuid_equal(&seal->after, &before->seal.through))
         blame(c, "seal %lld does not follow from seal %lld", (long long)seal->number,
               (long long)before->seal.number);
-    if (row->checkpoint.is_signed && !seal_is_signed_well(&row->checkpoint))
-        blame(c, "seal %lld: its signature is wrong", (long long)seal->number);
+    check_signature(c, &row->checkpoint, "seal", &c->signed_inside);
 }
 
 /* ---- the checkpoints outside */
@@ -303,9 +332,7 @@ static void check_checkpoint(struct check *c)
     const struct seals_stored *row = &c->seal.row;
     while (c->has_checkpoint && c->checkpoint.seal <= row->seal.number) {
         const struct checkpoint *outside = &c->checkpoint;
-        if (outside->is_signed && !seal_is_signed_well(outside))
-            blame(c, "the checkpoint of seal %lld: its signature is wrong",
-                  (long long)outside->seal);
+        check_signature(c, outside, "the checkpoint of seal", &c->signed_outside);
         if (outside->seal == row->seal.number &&
             memcmp(&outside->hash, &row->hash, sizeof row->hash) != 0)
             blame(c, "seal %lld is not the one of the checkpoint: history was rewritten",
@@ -357,6 +384,8 @@ static void check_chain(struct check *c)
             c,
             "the checkpoints know seal %lld, the database only %lld: was an older backup restored?",
             (long long)c->checkpoint.seal, (long long)before.seal.number);
+    if (c->keys != NULL && before.seal.number > 0 && !c->signed_inside)
+        blame(c, "no seal is signed");
     if (!c->failed && c->late_rows != c->late_entries)
         blame_late(c);
 }
@@ -382,10 +411,11 @@ struct verify_seals_file verify_seals_look(const char *path)
 }
 
 bool verify_seals_check(struct pg_conn *conn, const struct verify_seals_file *file,
-                        struct verify_line *line)
+                        const struct verify_seals_keys *keys, struct verify_line *line)
 {
     struct check c = {.conn = conn,
                       .line = line,
+                      .keys = keys,
                       .rows = {.next = "fetch 2000 from sealed_rows"},
                       .legs = {.next = "fetch 5000 from sealed_legs"},
                       .seals = {.next = "fetch 20 from seal_rows"}};

@@ -4,7 +4,10 @@
 #define STORE_VERIFY_SEALS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/crypto.h"
 
 struct pg_conn; /* libpq's PGconn */
 struct verify_line;
@@ -16,8 +19,17 @@ struct verify_seals_file {
 };
 struct verify_seals_file verify_seals_look(const char *path);
 
-/* In the caller's transaction on `conn`. False: PostgreSQL refused; its message is on `conn`. */
+/* Whose signatures are believed: a key, or all there ever were when it was changed. */
+#define VERIFY_SEALS_KEYS_MAX 16
+struct verify_seals_keys {
+    size_t count;
+    uint8_t keys[VERIFY_SEALS_KEYS_MAX][CRYPTO_PUBLIC_SIZE];
+};
+
+/* In the caller's transaction on `conn`. `keys`: NULL: each signature is held to the key it names,
+ * whosever that is; else one that isn't by them is broken, and so is a chain that nobody signed.
+ * Either way, behind a signed seal all are. False: PostgreSQL refused; its message is on `conn`. */
 bool verify_seals_check(struct pg_conn *conn, const struct verify_seals_file *file,
-                        struct verify_line *line);
+                        const struct verify_seals_keys *keys, struct verify_line *line);
 
 #endif

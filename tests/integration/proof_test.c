@@ -98,7 +98,7 @@ static void expect_chain(const char *file, const char *blamed)
     snprintf(path, sizeof path, "%s/proof/%s", talk.stack->data, file == NULL ? "" : file);
     const struct verify_seals_file seen = verify_seals_look(file == NULL ? NULL : path);
     number("begin isolation level repeatable read read only");
-    if (!verify_seals_check((struct pg_conn *)owner, &seen, &line))
+    if (!verify_seals_check((struct pg_conn *)owner, &seen, NULL, &line))
         fail_msg("%s", PQerrorMessage(owner));
     number("commit");
     if (blamed == NULL ? line.broken > 0 : strstr(line.first, blamed) == NULL)
@@ -268,6 +268,11 @@ static const struct {
      "update seals set signature = set_byte(signature, 0, 255 - get_byte(signature, 0)) "
      "where number = 2",
      "seal 2: its signature is wrong"},
+    {"create table hidden as select * from seals where number = 2; "
+     "update seals set key = null, signature = null where number = 2",
+     "delete from seals where number = 2; insert into seals select * from hidden; "
+     "drop table hidden",
+     "seal 2 is not signed, and one before it is"},
     {"create table hidden as select * from seals where number = 3; "
      "delete from seals where number = 3",
      "insert into seals select * from hidden; drop table hidden",
@@ -292,6 +297,25 @@ static void test_what_was_done_to_sealed_rows_is_named(void **state)
     number("drop table stolen, stolen_legs");
     expect("\"$MOOLAH\" ledger verify --checkpoints \"$DATA/proof/checkpoints\"", 0,
            "holds    5 sealed");
+}
+
+/* Who hasn't the key signs with another one: only who says whose it must be sees that. */
+static void test_whose_signature_it_must_be(void **state)
+{
+    (void)state;
+#define CHECK_BY "\"$MOOLAH\" ledger verify --checkpoints \"$DATA/proof/checkpoints\" --key "
+    expect("cp \"$DATA/proof/key.pub\" \"$DATA/ours\"; "
+           "\"$MOOLAH\" proof key \"$DATA/stranger.key\" >\"$DATA/theirs\"; " CHECK_BY
+           "\"$DATA/ours\"",
+           0, "holds    5 sealed");
+    expect(CHECK_BY "$(cat \"$DATA/theirs\")", 1, "first: seal 1 is signed by another key");
+    expect("cat \"$DATA/theirs\" \"$DATA/ours\" >\"$DATA/both\"; " CHECK_BY "\"$DATA/both\"", 0,
+           "holds    5 sealed");
+    expect("sed '2s/,\"key\":.*}/}/' \"$DATA/proof/checkpoints\" >\"$DATA/stripped\"; "
+           "\"$MOOLAH\" ledger verify --checkpoints \"$DATA/stripped\"",
+           1, "first: the checkpoint of seal 2 is not signed, and one before it is");
+    expect(CHECK_BY "nonsense", 2, "is no public key");
+#undef CHECK_BY
 }
 
 /* ---- the sealer */
@@ -458,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_a_transfer_is_proved_to_its_parties),
         cmocka_unit_test(test_the_command_line_checks_proofs),
         cmocka_unit_test(test_what_was_done_to_sealed_rows_is_named),
+        cmocka_unit_test(test_whose_signature_it_must_be),
         cmocka_unit_test(test_killed_again_and_again),
         cmocka_unit_test(test_two_servers),
         cmocka_unit_test(test_drift_is_told),
