@@ -151,7 +151,7 @@ void receipt_write_pricing(struct json_writer *writer, const uint8_t *bundle,
     json_write_object_end(writer);
 }
 
-/* A partner learns nothing of a customer's balance. */
+/* A partner learns nothing of a customer's balance, nor of what was sent. */
 static bool tells_balance(const struct posting_order *order)
 {
     return order->kind != TRANSACTION_DEPOSIT && !order->anyones;
@@ -290,7 +290,7 @@ int receipt_render(const struct posting_order *order, const struct posting_decis
         problem.fields[problem.field_count++] = (struct problem_field){
             SLICE("/quote"), "wrong", "is not a quote of ours for this movement"};
     if (decision->breach.cap != NULL)
-        breach_add(&problem, &decision->breach, &text);
+        breach_add(&problem, &decision->breach, tells_balance(order), &text);
     problem_write(&problem, &own->request_id, body);
     return problem_status(problem.code);
 }

@@ -7,14 +7,14 @@ static void add_extra(struct problem *problem, const char *name, int64_t number)
     problem->extras[problem->extra_count++] = (struct problem_extra){name, NULL, number};
 }
 
-void breach_add(struct problem *problem, const struct limit_breach *breach,
+void breach_add(struct problem *problem, const struct limit_breach *breach, bool owner,
                 struct breach_text *text)
 {
     const struct limit_cap *cap = breach->cap;
     snprintf(text->which, sizeof text->which, "%s%s", cap->code, breach->by_count ? "_count" : "");
     problem->extras[problem->extra_count++] = (struct problem_extra){"which", text->which, 0};
     add_extra(problem, "limit", breach->limit);
-    if (cap->period == LIMIT_BALANCE)
+    if (cap->period == LIMIT_BALANCE || !owner)
         return;
     add_extra(problem, "used", breach->used);
     add_extra(problem, "remaining",

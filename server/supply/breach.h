@@ -13,8 +13,9 @@ struct breach_text {
     char resets_at[CLOCK_TEXT_MAX];
 };
 
-/* Which limit, and what is left of it. What a wallet holds is nobody's business but its owner's. */
-void breach_add(struct problem *problem, const struct limit_breach *breach,
+/* Which limit; and, only if its `owner` is told, what is left of it. What a wallet holds or has
+ * sent is nobody's business but its owner's. */
+void breach_add(struct problem *problem, const struct limit_breach *breach, bool owner,
                 struct breach_text *text);
 
 #endif

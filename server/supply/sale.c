@@ -58,7 +58,7 @@ static int render_refusal(const struct sale *sale, const struct posting_decision
         problem.extras[problem.extra_count++] =
             (struct problem_extra){"available", NULL, account_available(&decision->from_after)};
     if (decision->breach.cap != NULL)
-        breach_add(&problem, &decision->breach, &text);
+        breach_add(&problem, &decision->breach, true, &text);
     problem_write(&problem, &sale->purchase.request_id, body);
     return problem_status(problem.code);
 }

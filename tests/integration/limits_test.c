@@ -99,6 +99,23 @@ static void test_to_the_cent(void **state)
     talk_expect(send_money(0, 1, "1"), 422, "limit_exceeded");
 }
 
+/* What a customer has sent is told to the customer. */
+static void test_a_partner_hears_of_the_limit_only(void **state)
+{
+    (void)state;
+    reset(0, 0);
+    assert_int_equal(send_money(0, 1, "5000"), 201);
+    assert_int_equal(send_money(0, 1, "4000"), 201);
+    talk_expect(talk_ask("POST", "/v1/holds", talk.stack->partner_key, talk_key(),
+                         talk_transfer(0, 1, "1001", "")),
+                422, "limit_exceeded");
+    assert_string_equal(talk_member("which"), "daily");
+    assert_int_equal(talk_number("limit"), 10000);
+    assert_string_equal(talk_member("used"), "(absent)");
+    assert_string_equal(talk_member("remaining"), "(absent)");
+    assert_string_equal(talk_member("resets_at"), "(absent)");
+}
+
 /* Many connections at once, over both workers: as many pass as fit, not one more. */
 static void test_raced(void **state)
 {
@@ -421,11 +438,17 @@ static void test_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_to_the_cent), cmocka_unit_test(test_raced),
-        cmocka_unit_test(test_a_new_day),   cmocka_unit_test(test_count_and_balance),
-        cmocka_unit_test(test_windows),     cmocka_unit_test(test_given_back),
-        cmocka_unit_test(test_listed),      cmocka_unit_test(test_purchases),
-        cmocka_unit_test(test_zones),       cmocka_unit_test(test_verified),
+        cmocka_unit_test(test_to_the_cent),
+        cmocka_unit_test(test_a_partner_hears_of_the_limit_only),
+        cmocka_unit_test(test_raced),
+        cmocka_unit_test(test_a_new_day),
+        cmocka_unit_test(test_count_and_balance),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_listed),
+        cmocka_unit_test(test_purchases),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_verified),
         cmocka_unit_test(test_unreadable),
     };
     return cmocka_run_group_tests(tests, begin, end);
