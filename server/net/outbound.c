@@ -224,7 +224,7 @@ static void finish(struct outbound_work *work, CURLcode code)
     curl_easy_getinfo(work->easy, CURLINFO_RESPONSE_CODE, &status);
     t->result = result_of(work, code);
     t->maybe_sent = work->sent || began_sending > 0;
-    t->status = t->result == OUTBOUND_ANSWERED ? (int)status : 0;
+    t->status = t->result == OUTBOUND_ANSWERED || t->result == OUTBOUND_TOO_LARGE ? (int)status : 0;
     t->took_us = clock_monotonic() - work->began;
     if (t->result == OUTBOUND_REFUSED_ADDRESS)
         snprintf(t->error, sizeof t->error, "the name's addresses are not public ones");

@@ -44,8 +44,8 @@ enum outbound_result {
     OUTBOUND_CONNECT,
     OUTBOUND_TLS,
     OUTBOUND_TIMEOUT,
-    OUTBOUND_TOO_LARGE,
-    OUTBOUND_BROKEN /* the connection broke, or what came isn't HTTP */
+    OUTBOUND_TOO_LARGE, /* answered, but more than answer_max */
+    OUTBOUND_BROKEN     /* the connection broke, or what came isn't HTTP */
 };
 
 #define OUTBOUND_HEADERS_MAX 12
@@ -70,7 +70,7 @@ struct outbound_transfer {
 
     enum outbound_result result;
     bool maybe_sent;     /* false: nothing of the request has left, for sure */
-    int status;          /* of OUTBOUND_ANSWERED */
+    int status;          /* of OUTBOUND_ANSWERED and _TOO_LARGE; else 0 */
     struct bytes answer; /* the body; released after `done` */
     int64_t took_us;
     char error[OUTBOUND_ERROR_MAX]; /* for log and people; "" when answered */
@@ -90,7 +90,8 @@ bool outbound_start(struct outbound *outbound, struct outbound_transfer *transfe
 /* No `done` any more. Only of one that was started and isn't done. */
 void outbound_cancel(struct outbound_transfer *transfer);
 
-/* Inside `done`, when answered: a header's value, cut to `size`; false: it wasn't there. */
+/* Inside `done`, when answered (too much, too): a header's value, cut to `size`; false: it wasn't
+ * there. */
 bool outbound_answer_header(const struct outbound_transfer *transfer, const char *name, char *value,
                             size_t size);
 

@@ -8,7 +8,7 @@
 #include "webhooks/schedule.h"
 
 #define CONNECT_US (INT64_C(5) * CLOCK_SECOND)
-#define ANSWER_MAX 4096 /* nobody reads it */
+#define ANSWER_MAX 4096 /* nobody reads it: what is longer is cut off, its status counts */
 
 struct sending *sending_new(const struct pg_rows *rows, int row, const struct sending_terms *terms)
 {
@@ -60,7 +60,7 @@ static void judge(struct sending *s)
     char retry_after[16] = "";
     char why[sizeof s->error];
     s->end.http_status = t->status;
-    if (t->result != OUTBOUND_ANSWERED) {
+    if (t->result != OUTBOUND_ANSWERED && t->result != OUTBOUND_TOO_LARGE) {
         snprintf(why, sizeof why, "%s: %s", outbound_result_name(t->result), t->error);
         fail(s, why, SLICE(""));
     } else if (t->status >= 200 && t->status < 300) {

@@ -551,21 +551,24 @@ static void test_order(void **state)
     delete_hook(&hook);
 }
 
-/* A receiver that says when it wants to be asked again; one that hangs; one that has gone. */
+/* A receiver that says when it wants to be asked again; one that hangs; one that has gone; one that
+ * has taken it, at length. */
 static void test_answers(void **state)
 {
     struct hook later;
     struct hook slow;
     struct hook gone;
+    struct hook wordy;
     (void)state;
     receiver_mode(&receiver, "200");
+    create_hook(&wordy, "/large/100000", "[\"*\"]");
     create_hook(&later, "/status/503?retry_after=3600", "[\"*\"]");
     create_hook(&slow, "/slow/5", "[\"*\"]");
     create_hook(&gone, "/status/410", "[\"*\"]");
     deposit(0);
     for (int i = 0; i < 1000; i++) {
         if (scratch_number(scratch, "select count(*) from webhook_deliveries d join webhooks w "
-                                    "on w.id = d.webhook where attempts = 1 and w.status < 3") == 3)
+                                    "on w.id = d.webhook where attempts = 1 and w.status < 3") == 4)
             break;
         usleep(20000);
     }
@@ -577,6 +580,12 @@ static void test_answers(void **state)
                                     "select count(*) from webhook_deliveries where last_status "
                                     "is null and last_error like 'timeout: %%' and status = 1"),
                      1);
+    assert_int_equal(scratch_number(scratch, "select count(*) from webhook_deliveries where "
+                                             "last_status = 200 and last_error is null and "
+                                             "due is null and status = 2 and webhook = (select id "
+                                             "from webhooks where url like '%%/large/100000')"),
+                     1);
+    delete_hook(&wordy);
     assert_int_equal(ask("GET", gone.path, NULL), 200);
     assert_non_null(strstr(call.answer, "\"status\":\"ended\""));
     deposit(0); /* and hears nothing more */
