@@ -20,7 +20,8 @@ static void fail(struct fee_decision *decision, const char *what, const char *ru
 static const struct fee_rule *find(const struct bundle *bundle, const struct fee_facts *facts)
 {
     const struct fee_rule *rules = bundle_fee_rules(bundle);
-    for (size_t i = 0; i < bundle_rule_count(bundle); i++)
+    size_t count = bundle_rule_count(bundle);
+    for (size_t i = 0; i < count; i++)
         if (fee_rule_applies(&rules[i], facts))
             return &rules[i];
     return NULL;

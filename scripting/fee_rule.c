@@ -53,12 +53,11 @@ static bool price_graduated(const struct fee_rule_line *line, const struct fee_s
     return true;
 }
 
-bool fee_rule_line_amount(const struct fee_rule *rule, int at, int64_t base, int64_t *fee)
+static inline bool price_line(const struct fee_rule *rule, const struct fee_rule_line *line,
+                              int64_t base, int64_t *fee)
 {
-    assert(at >= 0 && at < rule->line_count && base >= 0);
-    const struct fee_rule_line *line = &rule->lines[at];
     const struct fee_slab *slabs = &rule->slabs[line->first_slab];
-    assert(line->slab_count > 0);
+    assert(line->slab_count > 0 && base >= 0);
     *fee = 0;
     if (base == 0)
         return true;
@@ -72,15 +71,21 @@ bool fee_rule_line_amount(const struct fee_rule *rule, int at, int64_t base, int
     return true;
 }
 
+bool fee_rule_line_amount(const struct fee_rule *rule, int line, int64_t base, int64_t *fee)
+{
+    assert(line >= 0 && line < rule->line_count);
+    return price_line(rule, &rule->lines[line], base, fee);
+}
+
 bool fee_rule_price(const struct fee_rule *rule, int64_t amount, int64_t lines[FEE_LINES_MAX],
                     int64_t *total)
 {
     assert(amount > 0 && rule->line_count > 0);
     *total = 0;
     for (int i = 0; i < rule->line_count; i++) {
-        int of = rule->lines[i].of;
-        assert(of < i);
-        if (!fee_rule_line_amount(rule, i, of < 0 ? amount : lines[of], &lines[i]) ||
+        const struct fee_rule_line *line = &rule->lines[i];
+        assert(line->of < i);
+        if (!price_line(rule, line, line->of < 0 ? amount : lines[line->of], &lines[i]) ||
             __builtin_add_overflow(*total, lines[i], total))
             return false;
     }

@@ -23,28 +23,35 @@ bool integers_parse_rounding(const char *text, enum rounding *rounding)
     return false;
 }
 
-bool integers_muldiv(int64_t a, int64_t b, int64_t c, enum rounding rounding, int64_t *out)
+/* Is it the next one up, `rest` parts of `whole` behind an even or odd integer? */
+static bool goes_up(int64_t rest, int64_t whole, bool odd, enum rounding rounding)
 {
-    assert(a >= 0 && b >= 0 && c > 0);
-    __extension__ typedef __int128 wide;
-    wide product = (wide)a * b;
-    wide quotient = product / c;
-    wide twice = product % c * 2;
-    bool up = false;
+    int64_t short_of = whole - rest; /* of the next one: twice the rest may not fit */
     switch (rounding) {
     case ROUND_HALF_UP:
-        up = twice >= c;
-        break;
+        return rest >= short_of;
     case ROUND_HALF_EVEN:
-        up = twice > c || (twice == c && quotient % 2 == 1);
-        break;
+        return rest > short_of || (rest == short_of && odd);
     case ROUND_DOWN:
         break;
     case ROUND_UP:
-        up = twice > 0;
-        break;
+        return rest > 0;
     }
-    quotient += up;
+    return false;
+}
+
+bool integers_muldiv(int64_t a, int64_t b, int64_t c, enum rounding rounding, int64_t *out)
+{
+    int64_t small;
+    assert(a >= 0 && b >= 0 && c > 0);
+    if (!__builtin_mul_overflow(a, b, &small)) { /* usually: one division in hardware */
+        int64_t whole = small / c;
+        return !__builtin_add_overflow(whole, goes_up(small % c, c, whole % 2 != 0, rounding), out);
+    }
+    __extension__ typedef __int128 wide;
+    wide product = (wide)a * b;
+    wide quotient = product / c;
+    quotient += goes_up((int64_t)(product % c), c, quotient % 2 != 0, rounding);
     if (quotient > INT64_MAX)
         return false;
     *out = (int64_t)quotient;
