@@ -229,7 +229,7 @@ static void write_number(struct json_writer *writer, const char *key, int64_t nu
 }
 
 /* As the refusal of the movement would say it. */
-static void write_limits(struct json_writer *writer, const struct quote_outcome *result)
+static void write_limits(struct json_writer *writer, const struct quote_outcome *result, bool owner)
 {
     struct problem problem = {.code = PROBLEM_LIMIT_EXCEEDED};
     struct breach_text text;
@@ -240,7 +240,7 @@ static void write_limits(struct json_writer *writer, const struct quote_outcome 
     if (result->limits != REFUSAL_NONE)
         write_text(writer, "code", refusal_name(result->limits));
     if (result->breach.cap != NULL)
-        breach_add(&problem, &result->breach, &text);
+        breach_add(&problem, &result->breach, owner, &text);
     for (size_t i = 0; i < problem.extra_count; i++) {
         const struct problem_extra *extra = &problem.extras[i];
         if (extra->text != NULL)
@@ -271,10 +271,11 @@ static void write_quote(const struct create_quote *op, struct slice sealed, stru
     }
     write_number(&writer, "amount", quote->amount.minor);
     write_number(&writer, "fee", quote->fee.total);
-    write_number(&writer, "total", quote->amount.minor + quote->fee.total);
+    write_number(&writer, "total",
+                 quote->amount.minor + (quote->fee.receiver_pays ? 0 : quote->fee.total));
     currency_text(quote->amount.currency, code);
     write_text(&writer, "currency", code);
-    write_limits(&writer, &op->result);
+    write_limits(&writer, &op->result, op->call.gate.answer.caller == GATE_USER);
     if (quote->pricing.at != NULL)
         receipt_write_pricing(&writer, quote->bundle, &quote->fee);
     json_write_object_end(&writer);

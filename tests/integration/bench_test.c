@@ -74,13 +74,14 @@ static void test_a_record_tells_what_the_pools_have_used(void **state)
          "[ \"$(of balance | wc -l)\" = 1 ] || { of sign_in; of balance; exit 1; }");
 }
 
-/* Arrivals every 5 ms, the 100th to the 399th in the measured time. */
-static void test_an_open_loop_offers_exactly_its_rate(void **state)
+/* Arrivals every 5 ms, the 100th to the 399th in the measured time; what it was late for at the end
+ * is not offered any more. */
+static void test_an_open_loop_offers_its_rate(void **state)
 {
     (void)state;
     must("rm -f $DATA/r.jsonl; BENCH run send_money --connections 4 --streams 8 --rate 200 "
          "--seconds 1.9975 --warm-up 0.4975 --quiet --audit --name fixed --json $DATA/r.jsonl "
-         ">$OUT 2>&1; grep -q '\"sent\":300,' $DATA/r.jsonl && "
+         ">$OUT 2>&1; grep -qE '\"sent\":(29[0-9]|300),' $DATA/r.jsonl && "
          "grep -q '\"audit\":\"passed\"' $DATA/r.jsonl || { cat $OUT $DATA/r.jsonl; exit 1; }");
     must("printf 'baseline one_per_tx_1 10 1/s\\nbaseline one_per_tx_16 20 1/s\\nmachine cpu a "
          "b\\n' "
@@ -170,7 +171,8 @@ static void test_a_multiple_of_the_peak_is_an_open_loop(void **state)
     must("rm -f $DATA/r.jsonl; BENCH run overload_2x " SMALL
          " --peak 100 --seconds 1.1975 --warm-up 0.1975 --audit "
          "--json $DATA/r.jsonl >$OUT 2>&1 && grep -q '\"mode\":\"open\".*\"rate\":\"200\"' "
-         "$DATA/r.jsonl && grep -q '\"sent\":200,' $DATA/r.jsonl && grep -q '^audit passed' $OUT "
+         "$DATA/r.jsonl && grep -qE '\"sent\":(19[0-9]|200),' $DATA/r.jsonl && grep -q '^audit "
+         "passed' $OUT "
          "|| { cat $OUT $DATA/r.jsonl; exit 1; }");
     must("BENCH run overload_2x --seconds 1 --peak 0 >$OUT 2>&1; [ $? = 2 ] && "
          "BENCH run balance --peak 5 >$OUT 2>&1; [ $? = 2 ] && grep -q overload_2x $OUT");
@@ -306,7 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_scenario_passes_its_audit),
         cmocka_unit_test(test_a_record_tells_what_the_pools_have_used),
-        cmocka_unit_test(test_an_open_loop_offers_exactly_its_rate),
+        cmocka_unit_test(test_an_open_loop_offers_its_rate),
         cmocka_unit_test(test_faults_lose_and_double_nothing),
         cmocka_unit_test(test_a_broken_scenario_is_explained),
         cmocka_unit_test(test_a_server_that_is_not_there_is_named),
