@@ -599,6 +599,14 @@ const struct limit_rule *bundle_limit_rules(const struct bundle *bundle)
     return bundle->limits;
 }
 
+struct slice bundle_source(const struct bundle *bundle, const char *file)
+{
+    for (size_t i = 0; i < bundle->file_count; i++)
+        if (slice_equals(bundle->files[i].name, file))
+            return bundle->files[i].source;
+    return (struct slice){NULL, 0};
+}
+
 const struct product *bundle_products(const struct bundle *bundle)
 {
     return bundle->products;

@@ -82,6 +82,9 @@ const struct limit_rule *bundle_limit_rules(const struct bundle *bundle);
 struct product;
 const struct product *bundle_products(const struct bundle *bundle);
 
+/* What a file of the bundle says; {NULL,0}: it has none of that name. */
+struct slice bundle_source(const struct bundle *bundle, const char *file);
+
 /* Read one file as rule files are read: regular, no link, UTF-8, within its size. Its length; -1:
  * the report says why not. */
 ssize_t bundle_read_file(int directory, const char *name, char text[BUNDLE_FILE_SIZE_MAX + 1],

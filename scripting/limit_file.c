@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scripting/locate.h"
 #include "scripting/rule_reader.h"
 #include "scripting/vocabulary.h"
 
 #define COUNT_MAX 1000000
 #define WINDOW_TEXT_MAX 8
+
+static const char *const kinds[LIMIT_CLASSES + 1] = {
+    [LIMIT_TRANSFER] = "transfer", [LIMIT_WITHDRAWAL] = "withdrawal", [LIMIT_HOLD] = "hold"};
 
 struct compile {
     struct rule_reader reader; /* first */
@@ -171,12 +175,18 @@ static void read_tiers(struct compile *c, int table)
 
 static unsigned class_bit(const char *kind)
 {
-    static const char *const names[LIMIT_CLASSES] = {
-        [LIMIT_TRANSFER] = "transfer", [LIMIT_WITHDRAWAL] = "withdrawal", [LIMIT_HOLD] = "hold"};
     for (unsigned i = 0; i < LIMIT_CLASSES; i++)
-        if (kind != NULL && strcmp(kind, names[i]) == 0)
+        if (kind != NULL && strcmp(kind, kinds[i]) == 0)
             return 1U << i;
     return 0;
+}
+
+static void refuse_kind(struct rule_reader *r, const char *kind)
+{
+    const char *near = kind == NULL ? NULL : locate_similar(kind, kinds);
+    rule_reader_fault(r, "kinds", "kinds are \"transfer\", \"withdrawal\" and \"hold\"%s%s%s",
+                      near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+                      near == NULL ? "" : "\"?");
 }
 
 static void read_kinds(struct compile *c, int table)
@@ -188,12 +198,12 @@ static void read_kinds(struct compile *c, int table)
         c->rule->classes = 0;
         for (int i = 1; i <= count; i++, lua_pop(r->lua, 1)) {
             lua_rawgeti(r->lua, -1, i);
-            unsigned bit =
-                class_bit(lua_type(r->lua, -1) == LUA_TSTRING ? lua_tostring(r->lua, -1) : NULL);
+            const char *kind =
+                lua_type(r->lua, -1) == LUA_TSTRING ? lua_tostring(r->lua, -1) : NULL;
+            unsigned bit = class_bit(kind);
             c->rule->classes |= bit;
             if (bit == 0)
-                rule_reader_fault(r, "kinds",
-                                  "kinds are \"transfer\", \"withdrawal\" and \"hold\"");
+                refuse_kind(r, kind);
         }
         if (count < 1)
             rule_reader_fault(r, "kinds", "kinds must be a list like { \"transfer\", \"hold\" }");

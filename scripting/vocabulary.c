@@ -2,6 +2,9 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdio.h>
+
+#include "scripting/locate.h"
 
 #define LAST_FEE "moolah.fee"
 #define LAST_LIMIT "moolah.limit"
@@ -100,13 +103,31 @@ static int make_product(lua_State *lua)
     return keep_table(lua, "product", LAST_PRODUCT);
 }
 
+/* What a word that there isn't may have been meant to be: *near, or "". */
+static void guess(const char *name, size_t length, char near[16])
+{
+    static const char *const words[] = {
+        "fee", "limit",  "product", "pct",    "muldiv", "add",      "sub",  "min",
+        "max", "assert", "error",   "ipairs", "select", "tostring", "type", NULL};
+    char code[4] = "";
+    for (size_t i = 0; length == 3 && i < 3; i++)
+        code[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+    const char *word = currency_parse(slice_of(code)) != 0 ? code : locate_similar(name, words);
+    snprintf(near, 16, "%s", word == NULL ? "" : word);
+}
+
 /* An unknown global: a currency, or a mistake. */
 static int find_global(lua_State *lua)
 {
+    char near[16];
     size_t length = 1;
     const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tolstring(lua, 2, &length) : "?";
-    if (currency_parse((struct slice){name, length}) == 0)
-        return luaL_error(lua, "'%s' is not a word of rule files", name);
+    if (currency_parse((struct slice){name, length}) == 0) {
+        guess(name, length, near);
+        return luaL_error(lua, "'%s' is not a word of rule files%s%s%s", name,
+                          near[0] == '\0' ? "" : "; did you mean '", near,
+                          near[0] == '\0' ? "" : "'?");
+    }
     lua_pushvalue(lua, 2);
     lua_pushcclosure(lua, make_amount, 1);
     return 1;

@@ -13,6 +13,8 @@
 #include "scripting/fee.h"
 #include "scripting/fee_rule.h"
 #include "scripting/locate.h"
+#include "scripting/product.h"
+#include "scripting/rule_advice.h"
 
 #define HASH_TEXT_MAX 72
 
@@ -29,9 +31,10 @@ static void format_hash(const struct bundle *bundle, char text[HASH_TEXT_MAX])
             snprintf(text + length, HASH_TEXT_MAX - (size_t)length, "%02x", bundle_hash(bundle)[i]);
 }
 
-void cli_rules_write_findings(struct json_writer *json, const struct bundle_report *report)
+static void write_report(struct json_writer *json, const char *name,
+                         const struct bundle_report *report)
 {
-    json_write_key(json, "findings");
+    json_write_key(json, name);
     json_write_array(json);
     for (size_t i = 0; i < report->count; i++) {
         json_write_object(json);
@@ -48,8 +51,59 @@ void cli_rules_write_findings(struct json_writer *json, const struct bundle_repo
     json_write_array_end(json);
 }
 
+void cli_rules_write_findings(struct json_writer *json, const struct bundle_report *report)
+{
+    write_report(json, "findings", report);
+}
+
+static void print_report(const struct bundle_report *report)
+{
+    struct bytes text;
+    bytes_init(&text, NULL);
+    bundle_report_write(report, &text);
+    fwrite(text.at, 1, text.length, stdout);
+    bytes_release(&text);
+}
+
+/* The next supplier that products name, behind `at`, each once; -1: there is none. */
+static ssize_t next_supplier(const struct bundle *bundle, ssize_t at)
+{
+    const struct product *products = bundle_products(bundle);
+    for (at++; at < (ssize_t)bundle_product_count(bundle); at++) {
+        bool seen = strcmp(products[at].supplier, PRODUCT_STOCK) == 0;
+        for (ssize_t i = 0; i < at && !seen; i++)
+            seen = strcmp(products[i].supplier, products[at].supplier) == 0;
+        if (!seen)
+            return at;
+    }
+    return -1;
+}
+
+static void write_suppliers(struct json_writer *json, const struct bundle *bundle)
+{
+    json_write_key(json, "suppliers");
+    json_write_array(json);
+    for (ssize_t at = next_supplier(bundle, -1); at >= 0; at = next_supplier(bundle, at))
+        json_write_text(json, bundle_products(bundle)[at].supplier);
+    json_write_array_end(json);
+}
+
+static void print_suppliers(const struct bundle *bundle)
+{
+    const char *before = "Products are bought from these suppliers, which the configuration must "
+                         "name: ";
+    for (ssize_t at = next_supplier(bundle, -1); at >= 0; at = next_supplier(bundle, at)) {
+        printf("%s%s", before, bundle_products(bundle)[at].supplier);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        putchar('\n');
+}
+
+/* The report says what is wrong or, of a bundle, what is strange. */
 static void print_check_json(const struct bundle *bundle, const struct bundle_report *report)
 {
+    static const struct bundle_report none = {.count = 0};
     char hash[HASH_TEXT_MAX];
     struct json_writer *json = cli_json_begin();
     json_write_object(json);
@@ -63,6 +117,9 @@ static void print_check_json(const struct bundle *bundle, const struct bundle_re
         json_write_int(json, (int64_t)bundle_product_count(bundle));
         json_write_key(json, "bundle");
         json_write_text(json, hash);
+        write_suppliers(json, bundle);
+        write_report(json, "advice", report);
+        report = &none;
     }
     cli_rules_write_findings(json, report);
     json_write_object_end(json);
@@ -72,7 +129,6 @@ static void print_check_json(const struct bundle *bundle, const struct bundle_re
 struct bundle *cli_rules_load(const struct cli *cli)
 {
     struct bundle_report report = {.count = 0};
-    struct bytes text;
     struct bundle *bundle = bundle_load(cli_rules_directory(cli), &report);
     if (bundle != NULL)
         return bundle;
@@ -80,10 +136,7 @@ struct bundle *cli_rules_load(const struct cli *cli)
         print_check_json(NULL, &report);
         return NULL;
     }
-    bytes_init(&text, NULL);
-    bundle_report_write(&report, &text);
-    fwrite(text.at, 1, text.length, stdout);
-    bytes_release(&text);
+    print_report(&report);
     return NULL;
 }
 
@@ -100,14 +153,19 @@ static void print_good(const struct bundle *bundle, const char *hash)
 static int check(const struct cli *cli)
 {
     char hash[HASH_TEXT_MAX];
+    struct bundle_report advice = {.count = 0};
     struct bundle *bundle = cli_rules_load(cli);
     if (bundle == NULL)
         return 1;
     format_hash(bundle, hash);
-    if (cli->json)
-        print_check_json(bundle, &(struct bundle_report){.count = 0});
-    else
+    rule_advice_find(bundle, &advice);
+    if (cli->json) {
+        print_check_json(bundle, &advice);
+    } else {
+        print_report(&advice);
         print_good(bundle, hash);
+        print_suppliers(bundle);
+    }
     bundle_release(bundle);
     return 0;
 }

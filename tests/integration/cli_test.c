@@ -377,6 +377,18 @@ static void test_rules(void **state)
     const struct json *good = json_of("rules check rules --json", 0);
     assert_true(truth_of(good, "good"));
     assert_int_equal(json_count(json_member(good, "findings")), 0);
+    assert_int_equal(json_count(json_member(good, "advice")), 0);
+    assert_int_equal(json_count(json_member(good, "suppliers")), 1);
+    assert_int_equal(stack_shell(stack,
+                                 "mkdir -p \"$DATA/strange\" && echo 'return limit { id = "
+                                 "\"x\", version = 1, owner = \"x\", currency = \"ZAR\", tiers "
+                                 "= { [0] = {}, [1] = { daily = ZAR \"1\" }, [2] = {}, [3] = "
+                                 "{} } }' >\"$DATA/strange/x.limit.lua\""),
+                     0);
+    assert_int_equal(moolah("rules check \"$DATA/strange\""), 0);
+    assert_says(out, "x.limit.lua:1:98: tier 1 has the limit daily, tier 0 below it has none");
+    const struct json *strange = json_of("rules check \"$DATA/strange\" --json", 0);
+    assert_int_equal(json_count(json_member(strange, "advice")), 1);
     assert_int_equal(stack_shell(stack, "mkdir -p \"$DATA/bad\" && sed 's/minimum = /minimun = /' "
                                         "'" MOOLAH_SOURCE_DIR
                                         "/rules/transfer.fee.lua' >\"$DATA/bad/transfer.fee.lua\""),

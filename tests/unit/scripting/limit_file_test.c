@@ -107,6 +107,7 @@ static void test_each_mistake(void **state)
         {5, "currency = \"zar\",", 5, "ISO 4217"},
         {5, "currency = \"USD\",", 9, "single is in ZAR, the rule in USD"},
         {6, "kinds = { \"deposit\" },", 6, "kinds are"},
+        {6, "kinds = { \"transfers\" },", 6, "did you mean \"transfer\"?"},
         {6, "kinds = {},", 6, "kinds must be a list"},
         {6, "kind = { \"transfer\" },", 6, "did you mean 'kinds'?"},
         {9, "single = 1000,", 9, "tier 0: single must be an amount: ZAR"},
