@@ -20,7 +20,6 @@
 #include "scripting/fee_file.h"
 #include "scripting/fee_rule.h"
 #include "scripting/limit_file.h"
-#include "scripting/locate.h"
 #include "scripting/product.h"
 #include "scripting/sandbox.h"
 
@@ -463,46 +462,6 @@ struct bundle *bundle_from_image(struct slice image, struct bundle_report *repor
     return bundle;
 }
 
-static void find_border(const struct bundle *bundle, const struct fee_rule *rule, const char *path,
-                        struct bundle_finding *place)
-{
-    for (size_t i = 0; i < bundle->file_count; i++)
-        if (slice_equals(bundle->files[i].name, rule->file))
-            locate_path(bundle->files[i].source, path, &place->line, &place->column);
-}
-
-static void check_border(const struct bundle *bundle, const struct fee_rule *rule, int line,
-                         int slab, struct bundle_report *report)
-{
-    struct bundle_finding place = {.line = 0};
-    char path[64];
-    if (!fee_rule_cliff(rule, line, slab))
-        return;
-    if (rule->line_count > 1)
-        snprintf(path, sizeof path, "lines.%d.slabs.%d", line + 1, slab + 2);
-    else
-        snprintf(path, sizeof path, "slabs.%d", slab + 2);
-    find_border(bundle, rule, path, &place);
-    bundle_report_add(report, rule->file, place.line, place.column,
-                      "slab %d: a cliff: a cent above the slab before it costs less, or more than "
-                      "twice as much; if so it shall be, write cliffs = \"meant\"",
-                      slab + 2);
-}
-
-/* Only of what somebody saves: what was good once stays good. */
-static void check_cliffs(const struct bundle *bundle, struct bundle_report *report)
-{
-    for (size_t i = 0; i < bundle->rule_count; i++) {
-        const struct fee_rule *rule = &bundle->rules[i];
-        for (int k = 0; !rule->cliffs_meant && k < rule->slab_count; k++) {
-            int line = rule->line_count - 1;
-            while (rule->lines[line].first_slab > k)
-                line--;
-            check_border(bundle, rule, line, k - rule->lines[line].first_slab, report);
-        }
-    }
-}
-
 struct bundle *bundle_load(const char *directory, struct bundle_report *report)
 {
     struct bundle *bundle = NULL;
@@ -519,12 +478,6 @@ struct bundle *bundle_load(const char *directory, struct bundle_report *report)
         bundle_report_add(report, directory, 0, 0, "out of memory");
     if (report->count == 0)
         bundle = bundle_from_image(bytes_view(&folder->image), report);
-    if (bundle != NULL)
-        check_cliffs(bundle, report);
-    if (report->count > 0) {
-        bundle_release(bundle);
-        bundle = NULL;
-    }
     bytes_release(&folder->image);
     memory_free(folder);
     return bundle;

@@ -150,17 +150,6 @@ static void read_payer(struct compile *c, int table)
                           "what the receiver pays comes out of the amount: it can't exceed it");
 }
 
-static void read_cliffs(struct compile *c, int table)
-{
-    char word[8] = "";
-    if (!rule_reader_has(&c->reader, table, "cliffs") ||
-        !rule_reader_text(&c->reader, table, "cliffs", sizeof word - 1, word))
-        return;
-    c->rule->cliffs_meant = strcmp(word, "meant") == 0;
-    if (!c->rule->cliffs_meant)
-        rule_reader_fault(&c->reader, "cliffs", "cliffs may only be \"meant\"");
-}
-
 static void read_adjust(struct compile *c, int table)
 {
     if (rule_reader_push(&c->reader, table, "adjust") == LUA_TFUNCTION &&
@@ -186,10 +175,9 @@ static void check_largest(struct compile *c)
 static void read_rule(struct rule_reader *r, int table)
 {
     static const char *const known[] = {
-        "id",         "version", "owner",   "applies",  "effective",
-        "mode",       "slabs",   "minimum", "cap",      "lines",
-        "cliffs",     "adjust",  "paid_by", "rounding", "may_exceed_amount",
-        "refundable", NULL};
+        "id",       "version",           "owner",      "applies", "effective", "mode",
+        "slabs",    "minimum",           "cap",        "lines",   "adjust",    "paid_by",
+        "rounding", "may_exceed_amount", "refundable", NULL};
     struct compile *c = (struct compile *)(void *)r;
     struct rule_head head;
     bool given;
@@ -202,7 +190,6 @@ static void read_rule(struct rule_reader *r, int table)
     c->rule->may_exceed_amount = rule_reader_bool(r, table, "may_exceed_amount", &given);
     read_payer(c, table);
     read_adjust(c, table);
-    read_cliffs(c, table);
     check_largest(c);
 }
 

@@ -97,15 +97,3 @@ bool fee_rule_amount(const struct fee_rule *rule, int64_t amount, int64_t *fee)
     int64_t lines[FEE_LINES_MAX];
     return fee_rule_price(rule, amount, lines, fee);
 }
-
-bool fee_rule_cliff(const struct fee_rule *rule, int line, int slab)
-{
-    int64_t below;
-    int64_t above;
-    const struct fee_rule_line *of = &rule->lines[line];
-    assert(slab >= 0 && slab < of->slab_count);
-    int64_t border = rule->slabs[of->first_slab + slab].upto;
-    return border < INT64_MAX && fee_rule_line_amount(rule, line, border, &below) &&
-           fee_rule_line_amount(rule, line, border + 1, &above) &&
-           (above < below || above - below > below);
-}

@@ -40,7 +40,6 @@ struct fee_rule {
     int64_t to;      /* the first at which it doesn't any more; INT64_MAX: for ever */
     bool may_exceed_amount;
     bool receiver_pays; /* out of the amount */
-    bool cliffs_meant;  /* fee_rule_cliff is not to be asked */
     struct fee_rule_line lines[FEE_LINES_MAX];
     int line_count;
     struct fee_slab slabs[FEE_RULE_SLABS_MAX]; /* of the first line, of the second, ... */
@@ -67,9 +66,5 @@ bool fee_rule_price(const struct fee_rule *rule, int64_t amount, int64_t lines[F
 
 /* The same, together only. */
 bool fee_rule_amount(const struct fee_rule *rule, int64_t amount, int64_t *fee);
-
-/* Is there a cliff behind that slab (from 0) of the line: a cent more costs less, or more than
- * twice as much? Nearly always it's a slip of the pen. */
-bool fee_rule_cliff(const struct fee_rule *rule, int line, int slab);
 
 #endif

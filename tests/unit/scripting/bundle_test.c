@@ -346,44 +346,6 @@ static void test_versions_follow_each_other(void **state)
     assert_int_equal(report.count, 2); /* it applies to the same movements as both others */
 }
 
-static const char *stepped(const char *first, const char *second, const char *more)
-{
-    static char text[500];
-
-    snprintf(text, sizeof text,
-             "return fee { id = 'a', version = 1, owner = 'x', rounding = 'up', applies = { kind "
-             "= 'transfer', currency = 'ZAR' }, %s slabs = {\n{ upto = ZAR '10', %s },\n{ %s } } }",
-             more, first, second);
-    return text;
-}
-
-/* A cent more that costs less, or more than twice as much; unless it's meant, or was good once. */
-static void test_cliffs(void **state)
-{
-    (void)state;
-    static const char message[] =
-        "slab 2: a cliff: a cent above the slab before it costs less, or more than twice as much; "
-        "if so it shall be, write cliffs = \"meant\"";
-
-    folder_put(&folder, "a.fee.lua", stepped("flat = ZAR '1'", "flat = ZAR '2'", ""));
-    bundle_release(load());
-    folder_put(&folder, "a.fee.lua", stepped("flat = ZAR '1'", "flat = ZAR '2.01'", ""));
-    expect("a.fee.lua", message);
-    assert_int_equal(report.findings[0].line, 3);
-    folder_put(&folder, "a.fee.lua", stepped("flat = ZAR '1'", "flat = ZAR '0.99'", ""));
-    expect("a.fee.lua", message);
-    folder_put(&folder, "a.fee.lua",
-               stepped("flat = ZAR '0'", "flat = ZAR '0.99'", "cliffs = 'meant',"));
-
-    struct bundle *bundle = load();
-
-    assert_non_null(bundle);
-    bundle_release(bundle_from_image(bundle_image(bundle), &report));
-    bundle_release(bundle);
-    folder_put(&folder, "a.fee.lua", stepped("flat = ZAR '1'", "flat = ZAR '2'", "cliffs = 'no',"));
-    expect("a.fee.lua", "cliffs may only be \"meant\"");
-}
-
 static void test_an_image_is_the_bundle_again(void **state)
 {
     (void)state;
@@ -513,7 +475,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_many_files, begin, end),
         cmocka_unit_test_setup_teardown(test_rules_that_get_in_each_others_way, begin, end),
         cmocka_unit_test_setup_teardown(test_versions_follow_each_other, begin, end),
-        cmocka_unit_test_setup_teardown(test_cliffs, begin, end),
         cmocka_unit_test_setup_teardown(test_an_image_is_the_bundle_again, begin, end),
         cmocka_unit_test_setup_teardown(test_the_files_are_kept_whole, begin, end),
         cmocka_unit_test(test_a_report),

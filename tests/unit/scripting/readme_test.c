@@ -141,7 +141,6 @@ static void test_all_keys_are_there(void **state)
                                        "`lines`",
                                        "`paid_by`",
                                        "`adjust`",
-                                       "`cliffs`",
                                        "`code`",
                                        "`of`",
                                        "`mode`",
