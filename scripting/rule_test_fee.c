@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/zone.h"
 #include "scripting/rule_coverage.h"
 #include "scripting/rule_test_case.h"
 #include "scripting/sandbox.h"
@@ -13,6 +14,18 @@
 #define SPREAD 256
 #define INSTRUCTIONS 5000000 /* of all checks of one property */
 #define REASON_MAX 200
+
+/* When: before all that begins one day, unless the test says. */
+static void read_moment(struct rule_test_case *test, int64_t *at)
+{
+    char text[24] = "";
+    *at = 0;
+    if (rule_reader_has(&test->reader, test->from, "at") &&
+        rule_reader_text(&test->reader, test->from, "at", sizeof text - 1, text) &&
+        !zone_parse(ZONE_USUAL, slice_of(text), at))
+        rule_test_case_fault(test, "at", "at is a moment like \"2026-12-01 00:00\", in %s",
+                             zone_name(ZONE_USUAL));
+}
 
 /* False: what is wrong was said. */
 static bool read_facts(struct rule_test_case *test, char kind[16], struct fee_facts *facts)
@@ -23,6 +36,7 @@ static bool read_facts(struct rule_test_case *test, char kind[16], struct fee_fa
     facts->currency = rule_test_case_currency(test);
     facts->tier = rule_test_case_tier(test);
     facts->own = rule_reader_bool(&test->reader, test->from, "own", &given);
+    read_moment(test, &facts->at);
     return !test->reader.wrong;
 }
 
@@ -86,7 +100,7 @@ static void expect_refusal(struct rule_test_case *test, const char *reason,
 
 void rule_test_fee_example(struct rule_test_case *test)
 {
-    static const char *const known[] = {"kind", "amount", "tier",    "own",
+    static const char *const known[] = {"kind", "amount", "tier",    "own", "at",
                                         "fee",  "lines",  "refused", NULL};
     struct rule_reader *r = &test->reader;
     struct fee_facts facts = {.amount = 0};
@@ -316,8 +330,8 @@ static unsigned read_tiers(struct rule_test_case *test)
 
 void rule_test_fee_property(struct rule_test_case *test)
 {
-    static const char *const known[] = {"kind", "amount",     "tier",  "tiers",
-                                        "own",  "may_refuse", "check", NULL};
+    static const char *const known[] = {"kind", "amount",     "tier",  "tiers", "own",
+                                        "at",   "may_refuse", "check", NULL};
     struct rule_reader *r = &test->reader;
     struct trial trial = {.test = test};
     char kind[16] = "";

@@ -23,12 +23,33 @@
 ---@field flat? moolah.Amount what it costs, whatever the amount
 ---@field rate? moolah.Rate what it costs of the amount
 
+---@class moolah.Line one line of a fee; with none of its own, of the rule's
+---@field code string "fee", "vat"
+---@field of? string an earlier line's code: it is computed of that one, not of the amount
+---@field slabs? moolah.Slab[] in rising order; or flat, rate, or both
+---@field flat? moolah.Amount
+---@field rate? moolah.Rate
+---@field mode? "whole"|"graduated"
+---@field minimum? moolah.Amount
+---@field cap? moolah.Amount
+---@field rounding? moolah.Rounding
+---@field refundable? boolean
+
+---@class moolah.Effective
+---@field from? string "2026-12-01 00:00"
+---@field to? string the first moment at which it counts no more
+---@field zone string "Africa/Johannesburg"
+
 ---@class moolah.Fee
 ---@field id string the rule's name on receipts
 ---@field version integer raise it with every change
 ---@field owner string whom to ask
 ---@field applies moolah.Applies
----@field slabs moolah.Slab[] in rising order
+---@field slabs? moolah.Slab[] in rising order; or lines
+---@field lines? moolah.Line[] several lines on the receipt
+---@field effective? moolah.Effective left out: always
+---@field paid_by? "sender"|"receiver" left out: the sender, on top of the amount
+---@field adjust? fun(tx: moolah.Facts, q: table<string, integer>, m: table): table<string, integer>? what a table can't say
 ---@field mode? "whole"|"graduated" left out: whole
 ---@field minimum? moolah.Amount
 ---@field cap? moolah.Amount
@@ -118,6 +139,7 @@ function product(rule) end
 ---@field amount moolah.Amount
 ---@field tier? moolah.Tier left out: 0
 ---@field own? boolean left out: false
+---@field at? string when, like "2026-12-01 00:00"; left out: before all that begins one day
 ---@field fee? moolah.Amount what it costs, or ...
 ---@field lines? table<string, moolah.Amount> ... line by line, or ...
 ---@field refused? boolean|string ... that it is refused, and why
@@ -129,6 +151,7 @@ function product(rule) end
 ---@field tier? moolah.Tier
 ---@field tiers? moolah.Tier[] left out, and no tier: all
 ---@field own? boolean left out: false
+---@field at? string when, like "2026-12-01 00:00"; left out: before all that begins one day
 ---@field may_refuse? boolean amounts that are refused are passed over
 ---@field check fun(tx: moolah.Facts, q: moolah.Priced): boolean
 

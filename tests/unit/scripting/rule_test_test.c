@@ -32,6 +32,7 @@ static const char fees[] =
     "{ upto = ZAR '500.00', flat = ZAR '2.00' }, { rate = pct '1' } } }";
 static const char graduated[] =
     "return fee { id = 'hold', version = 1, owner = 'x', rounding = 'up', mode = 'graduated', "
+    "effective = { to = '2026-12-01 00:00', zone = 'Africa/Johannesburg' }, "
     "applies = { kind = 'hold', currency = 'ZAR' }, slabs = { { upto = ZAR '10.00', flat = ZAR "
     "'1.00' }, { upto = ZAR '20.00', flat = ZAR '1.00' }, { flat = ZAR '1.00' } } }";
 static const char limits[] =
@@ -121,6 +122,14 @@ static void test_examples(void **state)
          NULL},
         {"example { 'a', kind = 'transfer', amount = ZAR '10.00', refused = false, fee = ZAR '1' }",
          NULL},
+        {"example { 'a', kind = 'hold', amount = ZAR '15.00', at = '2026-11-30 23:59', fee = ZAR "
+         "'2.00' }",
+         NULL},
+        {"example { 'a', kind = 'hold', amount = ZAR '15.00', at = '2026-12-01 00:00', refused = "
+         "'no rule applies' }",
+         NULL},
+        {"example { 'a', kind = 'hold', amount = ZAR '15.00', at = 'noon', refused = true }",
+         "at is a moment like"},
         {"example { 'the name', kind = 'transfer', amount = ZAR '10.00', fee = ZAR '1.01' }",
          "'the name': fee is ZAR 1.00, expected ZAR 1.01"},
         {"example { 'a', kind = 'transfer', amount = ZAR '10.00', tier = 3, fee = ZAR '1.00' }",
