@@ -410,7 +410,7 @@ static bool restore(struct adjust *adjust, struct sandbox_fault *fault)
 
 static bool take_lines(const struct call *call)
 {
-    int64_t lines[FEE_LINES_MAX];
+    int64_t lines[FEE_LINES_MAX] = {0};
     bool changed[FEE_LINES_MAX];
     for (int i = 0; i < call->rule->line_count; i++) {
         int of = call->rule->lines[i].of;

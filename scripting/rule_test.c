@@ -240,6 +240,7 @@ static void run_file(int directory, struct run *run)
     run->source = (struct slice){text, length < 0 ? 0 : (size_t)length};
     if (length >= 0)
         run_source(run);
+    run->source = (struct slice){NULL, 0};
     if (run->result->report.count > before)
         run->result->good = false;
 }

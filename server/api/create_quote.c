@@ -232,7 +232,7 @@ static void write_number(struct json_writer *writer, const char *key, int64_t nu
 static void write_limits(struct json_writer *writer, const struct quote_outcome *result, bool owner)
 {
     struct problem problem = {.code = PROBLEM_LIMIT_EXCEEDED};
-    struct breach_text text;
+    struct breach_text text = {.which = ""};
     json_write_key(writer, "limits");
     json_write_object(writer);
     json_write_key(writer, "pass");
