@@ -1,4 +1,5 @@
--- Prepaid electricity: a token for a meter, from the supplier that the configuration calls "power".
+-- Prepaid electricity: a token for a meter, from the supplier that the configuration calls "power" (docs/purchases.md). Until it
+-- names one, buying it is product_unavailable.
 return product {
     id = "electricity.prepaid",
     version = 1,

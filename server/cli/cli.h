@@ -17,6 +17,7 @@ struct cli {
     const char *checkpoints;   /* --checkpoints or --config's */
     const char *key;           /* --key */
     const uint8_t *secret_key; /* --config's, 32 bytes; NULL: no --config */
+    const char *rules;         /* --config's folder; NULL: no --config */
     bool is_servers;           /* the database is the configuration's: its role may only serve */
     bool json;
     const char *phone, *name;                         /* of a user */

@@ -1,6 +1,8 @@
 /* moolah ledger: the books. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
@@ -81,6 +83,8 @@ static int verify(const struct cli *cli)
     struct verify_seals_keys keys;
     if (cli->key != NULL && !read_keys(cli->key, &keys))
         return cli_fail(2, "--key is no public key: 64 hex digits, or a file of them");
+    if (cli->checkpoints != NULL && access(cli->checkpoints, R_OK) != 0)
+        return cli_fail(2, "the checkpoints: %s: %s", cli->checkpoints, strerror(errno));
     struct verification v = {.json = cli->json ? cli_json_begin() : NULL};
     struct verify verify = {.conninfo = cli->database,
                             .checkpoints = cli->checkpoints,

@@ -276,6 +276,7 @@ static bool read_config(struct typed *typed)
     struct bytes text;
     if (config_read(typed->config, &config, &report)) {
         typed->cli.secret_key = config.secret_key;
+        typed->cli.rules = config.rules;
         typed->cli.is_servers = typed->cli.database == NULL;
         if (typed->cli.database == NULL)
             typed->cli.database = config.database;

@@ -303,11 +303,25 @@ static bool read_moment(const struct cli *cli, int64_t *at)
     return false;
 }
 
+static bool is_priced(const char *kind)
+{
+    static const char *const kinds[] = {"transfer", "hold", "withdrawal", "purchase"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
 /* False: it has been said what is wrong with what was typed. */
 static bool read_facts(const struct cli *cli, struct fee_facts *facts)
 {
     const char *tier = cli->tier == NULL ? "0" : cli->tier;
     facts->kind = cli->kind == NULL ? "transfer" : cli->kind;
+    if (!is_priced(facts->kind)) {
+        cli_fail(2, "--kind '%s' has no fees; known are: transfer, hold, withdrawal, purchase",
+                 facts->kind);
+        return false;
+    }
     facts->own = cli->own;
     facts->currency = cli->currency == NULL ? 0 : currency_parse(slice_of(cli->currency));
     if (facts->currency == 0) {
@@ -331,6 +345,18 @@ static bool read_facts(const struct cli *cli, struct fee_facts *facts)
     return read_moment(cli, &facts->at);
 }
 
+/* As the server does: a hold without rules of its own costs what a transfer does; a withdrawal or
+ * purchase is free. */
+static void ask_price(struct priced *p)
+{
+    struct fee_facts facts = p->facts;
+    if (!fee_has_kind(p->bundle, facts.kind) && strcmp(facts.kind, "hold") == 0)
+        facts.kind = "transfer";
+    p->decision = (struct fee_decision){.outcome = FEE_OK};
+    if (fee_has_kind(p->bundle, facts.kind) || strcmp(facts.kind, "transfer") == 0)
+        fee_price(p->bundle, &facts, &p->decision);
+}
+
 static int price(const struct cli *cli)
 {
     struct priced p = {.cli = cli};
@@ -339,7 +365,7 @@ static int price(const struct cli *cli)
     p.bundle = cli_rules_load(cli);
     if (p.bundle == NULL)
         return 1;
-    fee_price(p.bundle, &p.facts, &p.decision);
+    ask_price(&p);
     if (cli->json)
         print_price_json(&p);
     else

@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "scripting/bundle.h"
+#include "scripting/product.h"
 #include "supply/pin.h"
 
 #define FILE_MAX (8UL * 1024 * 1024)
@@ -30,11 +32,40 @@ static bool is_product(const char *text)
            text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
 }
 
+static const struct product *find(const struct bundle *bundle, const char *id)
+{
+    const struct product *products = bundle_products(bundle);
+    for (size_t i = 0; i < bundle_product_count(bundle); i++)
+        if (strcmp(products[i].id, id) == 0)
+            return &products[i];
+    return NULL;
+}
+
+/* 0, or the exit code: what is wrong was said. Nobody could take a voucher back out that was loaded
+ * for something else. */
+static int check_sold_from_stock(const struct cli *cli)
+{
+    struct bundle_report report = {.count = 0};
+    struct bundle *bundle = bundle_load(cli->rules, &report);
+    if (bundle == NULL)
+        return cli_fail(1, "which products there are can't be read: %s: %s (moolah rules check %s)",
+                        report.findings[0].file, report.findings[0].message, cli->rules);
+    const struct product *product = find(bundle, cli->words[0]);
+    int code = 0;
+    if (product == NULL)
+        code = cli_fail(1, "%s is no product of %s: is it misspelt?", cli->words[0], cli->rules);
+    else if (strcmp(product->supplier, PRODUCT_STOCK) != 0)
+        code = cli_fail(1, "%s comes from the supplier %s, not from stock", cli->words[0],
+                        product->supplier);
+    bundle_release(bundle);
+    return code;
+}
+
 static void add_pin(struct load *load, struct slice pin)
 {
     uint8_t hash[CRYPTO_HASH_SIZE];
     uint8_t sealed[PIN_MAX + CRYPTO_SEAL_EXTRA];
-    pin_hash(load->cli->secret_key, load->product, pin, hash);
+    pin_hash(load->cli->secret_key, pin, hash);
     pin_seal(load->cli->secret_key, load->product, pin, sealed);
     bytes_add_char(&load->hashes, load->count == 0 ? '{' : ',');
     bytes_add_hex(&load->hashes, hash, sizeof hash);
@@ -81,7 +112,9 @@ static int report(const struct load *load, long added)
     }
     printf("%ld vouchers of %s loaded", added, load->product.at);
     if (added < load->count)
-        printf(", %ld skipped: they are there already, or twice in the file", load->count - added);
+        printf(", %ld skipped: they are there already (of this product or another), or twice in "
+               "the file",
+               load->count - added);
     printf("\n");
     return 0;
 }
@@ -135,6 +168,8 @@ static int load(const struct cli *cli)
         return cli_fail(2, "moolah stock load needs --config FILE: its secret_key seals the PINs");
     if (!is_product(cli->words[0]))
         return cli_fail(2, "PRODUCT is a rule's id, such as airtime.r50");
+    if (check_sold_from_stock(cli) != 0)
+        return 1;
     char *text = memory_alloc(FILE_MAX);
     FILE *file = fopen(cli->words[1], "re");
     if (file == NULL || text == NULL) {

@@ -44,12 +44,13 @@ bool quote_decide(const struct posting_order *order, const struct batch_terms *t
     if (from != NULL)
         from->floor = ACCOUNT_FLOOR_NONE; /* the price is asked for, not whether there is money */
     order_begin(&d, order, terms);
-    if (!order_check(&d, book, &ink)) {
+    bool decided = order_check(&d, book, &ink);
+    result->quote.fee = d.fee; /* also why there is none */
+    if (!decided) {
         result->outcome = ink.outcome;
         return true;
     }
     result->refusal = d.refusal;
-    result->quote.fee = d.fee;
     if (d.refusal != REFUSAL_NONE)
         return true;
     if (!order_limit_check(&d, &ink))

@@ -23,11 +23,10 @@ bool pin_is_good(struct slice pin)
     return true;
 }
 
-void pin_hash(const uint8_t key[32], struct slice product, struct slice pin,
-              uint8_t hash[CRYPTO_HASH_SIZE])
+void pin_hash(const uint8_t key[32], struct slice pin, uint8_t hash[CRYPTO_HASH_SIZE])
 {
     char text[ABOUT_MAX + 1 + PIN_MAX];
-    struct slice start = about("voucher", product, text);
+    struct slice start = about("voucher", SLICE("pin"), text);
     text[start.length] = '\n';
     memcpy(text + start.length + 1, pin.at, pin.length);
     crypto_hmac_sha256((struct slice){(const char *)key, 32},

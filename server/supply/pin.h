@@ -13,9 +13,9 @@
 
 bool pin_is_good(struct slice pin);
 
-/* What makes a PIN of a product the same one: keyed, because PINs are short enough to be tried. */
-void pin_hash(const uint8_t key[32], struct slice product, struct slice pin,
-              uint8_t hash[CRYPTO_HASH_SIZE]);
+/* What makes a PIN the same one, whatever product it was loaded for: keyed, because PINs are short
+ * enough to be tried. */
+void pin_hash(const uint8_t key[32], struct slice pin, uint8_t hash[CRYPTO_HASH_SIZE]);
 
 /* `sealed` holds pin.length + CRYPTO_SEAL_EXTRA. */
 void pin_seal(const uint8_t key[32], struct slice product, struct slice pin, uint8_t *sealed);

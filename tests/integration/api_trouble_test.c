@@ -216,7 +216,7 @@ static void test_too_much_at_once(void **state)
  * call of each connection needs no database: with its answer all before it have been asked. */
 static void test_a_burst_of_reads(void **state)
 {
-    enum { CLIENTS = 10, READS = 90 };
+    enum { CLIENTS = 6, READS = 90 };
     static struct client_call calls[CLIENTS][READS + 1];
     struct client *clients[CLIENTS];
     char path[120];

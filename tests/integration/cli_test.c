@@ -490,10 +490,17 @@ static void test_prices(void **state)
     assert_int_equal(moolah("rules price rules --kind transfer --amount 250 --currency ZAR"), 0);
     assert_says(out, "transfer of ZAR 250.00, tier 0\n");
     assert_says(out, "3.85  by transfer.p2p@3, rules/transfer.fee.lua:3\n");
+    /* as the server asks: a hold as a transfer, a withdrawal without rules is free */
+    price = json_of("rules price rules --kind hold --amount 50.00 --currency ZAR --json", 0);
+    assert_int_equal(number_of(price, "fee"), 250);
+    price = json_of("rules price rules --kind withdrawal --amount 50 --currency ZAR --json", 0);
+    assert_int_equal(number_of(price, "fee"), 0);
+    assert_fails("rules price rules --kind foo --amount 50 --currency ZAR", 2,
+                 "known are: transfer, hold, withdrawal, purchase");
     price = json_of("rules price --amount 250 --currency ZAR --own --json", 0);
     assert_true(truth_of(price, "own"));
     assert_int_equal(number_of(price, "fee"), 0);
-    price = json_of("rules price --kind gift --amount 250 --currency ZAR --json", 1);
+    price = json_of("rules price --amount 250 --currency USD --json", 1);
     assert_false(truth_of(price, "priced"));
     assert_says(text_of(price, "reason"), "no rule applies");
     assert_fails("rules price --amount 250", 2, "--currency must be");

@@ -295,6 +295,7 @@ static void test_what_was_done_to_sealed_rows_is_named(void **state)
         tamper(crimes[i].undo);
     }
     number("drop table stolen, stolen_legs");
+    expect("\"$MOOLAH\" ledger verify --checkpoints \"$DATA/nowhere\"", 2, "the checkpoints: ");
     expect("\"$MOOLAH\" ledger verify --checkpoints \"$DATA/proof/checkpoints\"", 0,
            "holds    5 sealed");
 }

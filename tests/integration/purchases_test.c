@@ -122,6 +122,12 @@ static int load_pins(const char *text, const char *expected)
     return shell(command);
 }
 
+#define LOAD_AS(product, expected)                                                         \
+    "\"$MOOLAH\" stock load --config \"$DATA/moolahd.lua\" --database "                    \
+    "\"$MOOLAH_DATABASE\" " product                                                        \
+    " \"$DATA/pins\" >\"$DATA/out\" 2>&1; code=$?; grep -qF '" expected "' \"$DATA/out\" " \
+    "|| cat \"$DATA/out\"; exit $code"
+
 static void test_stock_is_loaded_once(void **state)
 {
     (void)state;
@@ -129,6 +135,10 @@ static void test_stock_is_loaded_once(void **state)
     assert_int_equal(load_pins("3333\\n4444", "1 vouchers of airtime.r50 loaded, 1 skipped"), 0);
     assert_int_equal(load_pins("5555\\n a\\n", "line 2 is no PIN"), 1);
     assert_int_equal(load_pins("\\n", "holds no PIN"), 1);
+    assert_so("count(*) = 3 from voucher_stock");
+    /* for nothing that isn't sold from it: nobody could take it back out */
+    assert_int_equal(shell(LOAD_AS("airtime.r51", "is no product of")), 1);
+    assert_int_equal(shell(LOAD_AS("electricity.prepaid", "comes from the supplier power")), 1);
     assert_so("count(*) = 3 from voucher_stock");
     assert_so("not exists (select from voucher_stock where pin like '%3333%'::bytea)");
     assert_int_equal(shell("\"$MOOLAH\" stock status --json | grep -q '\"free\":3'"), 0);

@@ -45,16 +45,15 @@ static void test_sealed_for_its_product(void **state)
 
 static void test_the_same_pin(void **state)
 {
-    uint8_t hashes[4][CRYPTO_HASH_SIZE];
+    uint8_t hashes[3][CRYPTO_HASH_SIZE];
     uint8_t again[CRYPTO_HASH_SIZE];
     (void)state;
-    pin_hash(key, SLICE("a"), SLICE("1234"), hashes[0]);
-    pin_hash(key, SLICE("a"), SLICE("1235"), hashes[1]);
-    pin_hash(key, SLICE("b"), SLICE("1234"), hashes[2]);
-    pin_hash(other_key, SLICE("a"), SLICE("1234"), hashes[3]);
-    pin_hash(key, SLICE("a"), SLICE("1234"), again);
+    pin_hash(key, SLICE("1234"), hashes[0]);
+    pin_hash(key, SLICE("1235"), hashes[1]);
+    pin_hash(other_key, SLICE("1234"), hashes[2]);
+    pin_hash(key, SLICE("1234"), again);
     assert_memory_equal(hashes[0], again, sizeof again);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         for (int k = 0; k < i; k++)
             assert_memory_not_equal(hashes[i], hashes[k], CRYPTO_HASH_SIZE);
 }
