@@ -255,15 +255,15 @@ static void tell_limit(const struct model *model, const struct move *move, struc
 {
     const struct model_rules_cap *cap = move->cap;
     int64_t limit = move->by_count ? cap->count : cap->sum;
-    int64_t used = 0;
     model_member(e, "which", "%s%s", cap->which, move->by_count ? "_count" : "");
     model_number(e, "limit", limit);
-    if (cap->over == MODEL_RULES_BALANCE) { /* what is in it is nobody's business */
+    /* what is in a wallet, and what was sent from it, is no partner's business */
+    if (cap->over == MODEL_RULES_BALANCE || !model_is_user(move->caller)) {
         model_member(e, "used", "absent");
         model_member(e, "remaining", "absent");
         return;
     }
-    used = model_move_used(&model->wallets[move->from], cap, move->by_count);
+    int64_t used = model_move_used(&model->wallets[move->from], cap, move->by_count);
     model_number(e, "used", used);
     model_number(e, "remaining", used < limit ? limit - used : 0);
     bool never = cap->over == MODEL_RULES_SINGLE || (cap->sum > 0 && move->amount > cap->sum);
