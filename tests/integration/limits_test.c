@@ -114,6 +114,13 @@ static void test_a_partner_hears_of_the_limit_only(void **state)
     assert_string_equal(talk_member("used"), "(absent)");
     assert_string_equal(talk_member("remaining"), "(absent)");
     assert_string_equal(talk_member("resets_at"), "(absent)");
+    char body[200];
+    snprintf(body, sizeof body,
+             "{\"from\":\"%s\",\"amount\":1001,\"currency\":\"ZAR\",\"reference\":\"x\"}",
+             talk.stack->users[0].wallet);
+    talk_expect(talk_ask("POST", "/v1/withdrawals", talk.stack->partner_key, talk_key(), body), 422,
+                "limit_exceeded");
+    assert_string_equal(talk_member("used"), "(absent)");
 }
 
 /* Many connections at once, over both workers: as many pass as fit, not one more. */
