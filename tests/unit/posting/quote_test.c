@@ -366,6 +366,24 @@ static void test_limits_are_told_and_money_is_not(void **state)
     assert_int_equal(ask(&order, 0).refusal, REFUSAL_WALLET_NOT_FOUND);
 }
 
+/* As the movement would: nobody can mend a rule that isn't named. */
+static void test_without_a_rule_it_says_why(void **state)
+{
+    struct posting_order order = make_order(TRANSACTION_TRANSFER);
+    struct account accounts[4];
+    struct book book = {.accounts = accounts, .count = 4};
+    const struct batch_terms terms = {rules, STRIPE, NOW, 0};
+    struct quote_outcome result;
+    (void)state;
+    make_accounts(accounts, 100000);
+    order.amount.currency = currency_parse(SLICE("USD"));
+    for (size_t i = 0; i < 4; i++)
+        accounts[i].currency = order.amount.currency;
+    assert_true(quote_decide(&order, &terms, &book, &arena, &result));
+    assert_int_equal(result.outcome, POSTING_RULE_FAILED);
+    assert_non_null(strstr(result.quote.fee.reason, "no rule applies to: transfer, USD"));
+}
+
 /* The key comes before the quote: what was bought with it is told for ever. */
 static void test_a_replay_after_its_end(void **state)
 {
@@ -418,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_free_is_a_price),
         cmocka_unit_test(test_over_or_unfit_moves_nothing),
         cmocka_unit_test(test_limits_are_told_and_money_is_not),
+        cmocka_unit_test(test_without_a_rule_it_says_why),
         cmocka_unit_test(test_a_replay_after_its_end),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
